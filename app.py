@@ -1,0 +1,26 @@
+"""The Space: load the classifier, build the page, launch.
+
+python app.py                            the page on http://127.0.0.1:7860
+MODEL=USER/REPO python app.py            another model: a folder, or a repository on the Hub
+MODEL_REVISION=SHA                       which commit of that repository
+"""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from beercan_or_bacon.serving.classifier import Classifier
+from beercan_or_bacon.serving.page import build_page
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    classifier = Classifier(Path(os.environ.get("MODEL", HERE / "model")))
+    page = build_page(classifier, sorted((HERE / "examples").glob("*.jpg")))
+    page.launch()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What can go wrong, by name. Every message is a sentence that tells a person what to do."""
+
+
+class BeerCanOrBaconError(Exception):
+    """The root of the project's errors: the command line prints its message and exits 1, the page shows it."""
+
+
+class PictureError(BeerCanOrBaconError):
+    """An upload that is not a picture we can read: empty, truncated, too large, not a picture at all."""
+
+
+class ModelError(BeerCanOrBaconError):
+    """A model folder or repository that cannot serve: missing, incomplete, or not what its description says."""
+
+
+class ClassesError(BeerCanOrBaconError):
+    """classes.toml cannot be used as it is."""
+
+
+class DataError(BeerCanOrBaconError):
+    """The data folder lacks what the stage needs, or holds what it cannot use."""
+
+
+class SearchError(BeerCanOrBaconError):
+    """An image search could not be asked, or refused to answer."""
+
+
+class HubError(BeerCanOrBaconError):
+    """The Hugging Face Hub could not be reached, or refused."""

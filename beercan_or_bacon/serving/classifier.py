@@ -1,0 +1,130 @@
+"""A published model folder -> Classifier -> Prediction. ONNX Runtime only; nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ModelError
+
+NEITHER = "neither"
+
+
+class InputRule(BaseModel):
+    """How a picture becomes the graph's input.
+
+    It is scaled to fit a size x size square (Pillow's antialiased bicubic) and centred on `fill`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    size: int = Field(ge=32, le=1024)  # pixels
+    resize: str = Field(pattern="^pad$")
+    interpolation: str = Field(pattern="^bicubic$")
+    fill: tuple[int, int, int]  # RGB, 0..255
+
+
+class Description(BaseModel):
+    """classifier.json: what a model says of itself. Unknown keys are kept, for the page's About part.
+
+    thresholds: per label, the probability from which the label is said to be there.
+    close: per label, the (low, high) probabilities between which the answer is said to be close.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    format: int = Field(ge=1, le=1)
+    title: str
+    tagline: str
+    labels: tuple[str, ...] = Field(min_length=2, max_length=100)
+    thresholds: tuple[float, ...]
+    close: tuple[tuple[float, float], ...]
+    input: InputRule
+    metrics: dict = {}
+    training: dict = {}
+    versions: dict = {}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the classifier says of one picture.
+
+    verdict: one label, "both" (both of two classes), "A and B" (several of more classes), or "neither".
+    labels: the labels whose probability reaches their threshold, in the model's order.
+    probabilities: label -> calibrated probability, 0..1. They are independent and need not sum to 1.
+    close: the labels whose probability is near enough to its threshold that the answer could be the other.
+    heatmap: float32 [classes, height, width] in 0..1 over the padded square: where the model looked.
+    """
+
+    verdict: str
+    labels: tuple[str, ...]
+    probabilities: dict[str, float]
+    close: tuple[str, ...]
+    heatmap: np.ndarray
+
+
+class Classifier:
+    """One ONNX Runtime session and its description; safe to share between threads."""
+
+    def __init__(self, folder: Path):
+        """Load model.onnx and classifier.json from a folder. Raises ModelError when they cannot serve."""
+        folder = Path(folder)
+        try:
+            self.description = Description.model_validate_json((folder / "classifier.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ModelError(f"{folder} holds no classifier.json: it is not a published model.") from None
+        except (ValidationError, json.JSONDecodeError) as error:
+            raise ModelError(f"{folder}/classifier.json is not a description this version reads: {error}") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 2
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime raises a class of its own for each way to fail
+            raise ModelError(f"{folder}/model.onnx does not load: {error}") from None
+
+    def predict(self, image: Image.Image) -> Prediction:
+        """Classify one RGB picture of any size."""
+        pixels = np.asarray(fit_to_square(image, self.description.input))[np.newaxis]  # uint8 [1, size, size, 3]
+        probabilities, heatmap = self.session.run(["probabilities", "heatmap"], {"image": pixels})
+        return self._prediction(probabilities[0], heatmap[0])
+
+    def _prediction(self, probabilities: np.ndarray, heatmap: np.ndarray) -> Prediction:
+        about = self.description
+        named = dict(zip(about.labels, map(float, probabilities), strict=True))
+        present = tuple(
+            label for label, threshold in zip(about.labels, about.thresholds, strict=True) if named[label] >= threshold
+        )
+        close = tuple(
+            label for label, (low, high) in zip(about.labels, about.close, strict=True) if low <= named[label] <= high
+        )
+        return Prediction(verdict_of(present, about.labels), present, named, close, heatmap)
+
+
+def verdict_of(present: tuple[str, ...], labels: tuple[str, ...]) -> str:
+    """Name the answer: "neither", the one label, "both" of two classes, or "A and B" of more."""
+    if not present:
+        return NEITHER
+    if len(present) == 2 == len(labels):
+        return "both"
+    return " and ".join(present)
+
+
+def fit_to_square(image: Image.Image, rule: InputRule) -> Image.Image:
+    """Scale an RGB picture to fit the square, whole and undistorted, and centre it on the fill colour.
+
+    Sides are rounded half up and the offset down, as the browser's page does it too.
+    """
+    scale = rule.size / max(image.size)
+    width, height = (max(1, int(side * scale + 0.5)) for side in image.size)
+    square = Image.new("RGB", (rule.size, rule.size), rule.fill)
+    scaled = image.resize((width, height), Image.Resampling.BICUBIC)
+    square.paste(scaled, ((rule.size - width) // 2, (rule.size - height) // 2))
+    return square

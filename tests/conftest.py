@@ -1,0 +1,101 @@
+"""Shared fixtures: a small real model, drawn pictures, and a home of its own for every cache and token."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+LABELS = ["beer can", "bacon"]
+SIZE = 64  # pixels
+
+
+def write_tiny_model(folder: Path, labels: list[str] = LABELS) -> Path:
+    """A real ONNX model in the published format: blue is a beer can, red bacon, magenta both, white neither.
+
+    The probability of a label rises with how much its colour stands out over green.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    channel = np.zeros((3, len(labels)), np.float32)
+    for index in range(len(labels)):
+        channel[(2, 0)[index % 2], index], channel[1, index] = 1, -1  # blue - green, red - green, ...
+    constants = {
+        "channel": channel,
+        "scale": np.float32(12 / 255),
+        "offset": np.float32(-3),
+        "spatial": np.array([1, 2], np.int64),
+    }
+    nodes = [
+        helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["floats", "channel"], ["score"]),
+        helper.make_node("Mul", ["score", "scale"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "offset"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["dense"]),
+        helper.make_node("Transpose", ["dense"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("MaxPool", ["planes"], ["heatmap"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("ReduceMean", ["logits", "spatial"], ["mean"], keepdims=0),
+        helper.make_node("Sigmoid", ["mean"], ["probabilities"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE, SIZE, 3])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(labels)]),
+            helper.make_tensor_value_info("heatmap", TensorProto.FLOAT, ["n", len(labels), SIZE // 8, SIZE // 8]),
+        ],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "model.onnx"
+    )
+    (folder / "classifier.json").write_text(
+        json.dumps({
+            "format": 1,
+            "title": "Blue or red?",
+            "tagline": "A tiny model for tests.",
+            "labels": labels,
+            "thresholds": [0.5] * len(labels),
+            "close": [[0.35, 0.65]] * len(labels),
+            "input": {"size": SIZE, "resize": "pad", "interpolation": "bicubic", "fill": [255, 255, 255]},
+            "metrics": {},
+            "training": {},
+            "versions": {},
+        })
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A folder with the tiny model; do not write into it."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+COLOURS = {"beer can": (20, 20, 240), "bacon": (240, 20, 20), "both": (240, 20, 240), "neither": (255, 255, 255)}
+
+
+@pytest.fixture
+def draw(tmp_path):
+    """draw(verdict, name, size) -> the path of a picture that the tiny model answers with that verdict."""
+
+    def draw(verdict: str, name: str = "picture.jpg", size: tuple[int, int] = (320, 240), **save) -> Path:
+        path = tmp_path / name
+        Image.new("RGB", size, COLOURS[verdict]).save(path, **save)
+        return path
+
+    return draw
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch):
+    """Nobody's caches and tokens are read or written by a test."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HF_HOME", str(home / "huggingface"))
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODEL", "MODEL_REVISION"):
+        monkeypatch.delenv(name, raising=False)

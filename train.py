@@ -1,0 +1,89 @@
+"""From search terms to a published classifier.
+
+    python train.py                          scrape, clean, fit, export; each stage skips what is already done
+    python train.py STAGE [options]          one stage: scrape, clean, review, fit, export, push, space, embed, doctor
+
+    python train.py --epochs 3 --device cpu            shorter, on the CPU
+    python train.py review                             look at the doubtful pictures and decide
+    python train.py push --push USER/REPO              the model, to the Hugging Face Hub
+    python train.py space --space USER/SPACE           the page, to a Space
+
+The words come from classes.toml: edit that file to tell two other things apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from beercan_or_bacon.errors import BeerCanOrBaconError
+from beercan_or_bacon.training.classes import load_classes
+
+PIPELINE = ("scrape", "clean", "fit", "export")
+
+
+def scrape(args: argparse.Namespace) -> None:
+    """classes.toml -> data/pictures.csv and data/pictures/: search, then download."""
+    from beercan_or_bacon.training.scrape import scrape
+
+    scrape(load_classes(args.classes), args.data, openverse=args.openverse, commons=args.commons)
+
+
+def clean(args: argparse.Namespace) -> None:
+    """Decide keep or drop for every fetched picture."""
+    from beercan_or_bacon.training.clean import clean
+
+    clean(load_classes(args.classes), args.data, arch=args.arch)
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Fine-tune with fastai on the kept pictures, evaluate on held-out ones, save both under data/fit/."""
+    from beercan_or_bacon.training.learner import fit
+
+    fit(load_classes(args.classes), args.data, arch=args.arch, epochs=args.epochs, seed=args.seed, device=args.device)
+
+
+def export(args: argparse.Namespace) -> None:
+    """data/fit/ -> the published model folder."""
+    from beercan_or_bacon.training.export import export
+
+    export(load_classes(args.classes), args.data, args.out)
+
+
+STAGES = {stage.__name__: stage for stage in (scrape, clean, fit, export)}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", nargs="?", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("--classes", type=Path, default=Path("classes.toml"), help="the words")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="pictures, decisions, the fit in progress")
+    parser.add_argument("--out", type=Path, default=Path("model"), help="the finished model's folder")
+    parser.add_argument("--arch", default="tf_efficientnet_lite0", metavar="NAME", help="timm's name of the backbone")
+    parser.add_argument("--epochs", type=int, default=6, metavar="N", help="passes over the training pictures")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of split, shuffling and augmentation")
+    parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="default: the best there is")
+    parser.add_argument("--openverse", metavar="URL", help="another server for the Openverse API")
+    parser.add_argument("--commons", metavar="URL", help="another server for the Wikimedia Commons API")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage, or the pipeline; the exit status."""
+    args = parse(arguments)
+    try:
+        for stage in [args.stage] if args.stage else PIPELINE:
+            STAGES[stage](args)
+    except BeerCanOrBaconError as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Run the same command again to go on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
