@@ -7,6 +7,7 @@
     python train.py review                             look at the doubtful pictures and decide
     python train.py push --push USER/REPO              the model, to the Hugging Face Hub
     python train.py space --space USER/SPACE           the page, to a Space
+    python train.py embed --out DIR                    the page as static files, for any web server
 
 The words come from classes.toml: edit that file to tell two other things apart.
 """
@@ -14,12 +15,14 @@ The words come from classes.toml: edit that file to tell two other things apart.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from beercan_or_bacon.errors import BeerCanOrBaconError
 from beercan_or_bacon.training.classes import load_classes
 
+HERE = Path(__file__).parent
 PIPELINE = ("scrape", "clean", "fit", "export")
 
 
@@ -51,7 +54,16 @@ def export(args: argparse.Namespace) -> None:
     export(load_classes(args.classes), args.data, args.out)
 
 
-STAGES = {stage.__name__: stage for stage in (scrape, clean, fit, export)}
+def embed(args: argparse.Namespace) -> None:
+    """model/ -> the page as static files: the classifier runs in the reader's browser."""
+    from beercan_or_bacon.training.static import build_embed
+
+    model = Path(os.environ.get("MODEL", HERE / "model"))
+    out = build_embed(model, args.out, sorted((HERE / "examples").glob("*.jpg")))
+    print(f"The page is in {out}. Any web server will do; to look at it: python -m http.server -d {out}")
+
+
+STAGES = {stage.__name__: stage for stage in (scrape, clean, fit, export, embed)}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

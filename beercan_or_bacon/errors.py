@@ -27,3 +27,7 @@ class SearchError(BeerCanOrBaconError):
 
 class HubError(BeerCanOrBaconError):
     """The Hugging Face Hub could not be reached, or refused."""
+
+
+class EmbedError(BeerCanOrBaconError):
+    """The static page cannot be built."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +101,24 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(home / "huggingface"))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODEL", "MODEL_REVISION"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")  # while it is open, asyncio.run() fails in this thread
+def browser():
+    """Chromium, the system's own; without one, a failure in CI and a skip elsewhere."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
+        )  # fmt: skip
+        yield browser
+        browser.close()

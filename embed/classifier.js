@@ -1,0 +1,59 @@
+// The published model in the browser: ONNX Runtime Web, one thread, no server. The twin of serving/classifier.py.
+
+import * as ort from "./runtime/ort.wasm.bundle.min.js";
+import { fitToSquare } from "./pictures.js";
+
+const NEITHER = "neither";
+
+/**
+ * @param {object} description classifier.json
+ * @param {Uint8Array} runtime onnxruntime-web's WebAssembly
+ * @param {Uint8Array} model model.onnx
+ */
+export async function loadClassifier(description, runtime, model) {
+  ort.env.wasm.numThreads = 1; // threads need headers that a plain web server does not send
+  ort.env.wasm.wasmBinary = runtime;
+  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+  return new Classifier(description, session);
+}
+
+class Classifier {
+  constructor(description, session) {
+    this.description = description;
+    this.session = session;
+  }
+
+  /**
+   * What the classifier says of one picture; the fields are those of serving/classifier.py's Prediction.
+   * heatmap: {classes, height, width, data: Float32Array in 0..1} over the padded square.
+   * @param {ImageBitmap} bitmap
+   */
+  async predict(bitmap) {
+    const { size } = this.description.input;
+    const image = new ort.Tensor("uint8", fitToSquare(bitmap, this.description.input), [1, size, size, 3]);
+    const { probabilities, heatmap } = await this.session.run({ image });
+    const [, classes, height, width] = heatmap.dims;
+    return {
+      ...judge(this.description, [...probabilities.data]),
+      heatmap: { classes, height, width, data: heatmap.data },
+    };
+  }
+}
+
+/** Probabilities -> {verdict, labels, probabilities, close}. */
+export function judge({ labels, thresholds, close }, probabilities) {
+  const present = labels.filter((_, i) => probabilities[i] >= thresholds[i]);
+  return {
+    verdict: verdictOf(present, labels),
+    labels: present,
+    probabilities,
+    close: labels.filter((_, i) => close[i][0] <= probabilities[i] && probabilities[i] <= close[i][1]),
+  };
+}
+
+/** "neither", the one label, "both" of two classes, or "A and B" of more. */
+function verdictOf(present, labels) {
+  if (present.length === 0) return NEITHER;
+  if (present.length === 2 && labels.length === 2) return "both";
+  return present.join(" and ");
+}
