@@ -1,12 +1,18 @@
-"""data/pictures.csv: one row a candidate, the data set's memory. Every stage reads and rewrites it."""
+"""data/pictures.csv: one row a candidate, the data set's memory. Every stage reads and rewrites it.
+
+While pictures arrive, rows are appended: the last row of a label and address counts, and a row cut short (the process
+was killed while it wrote) does not. The next stage that writes the table writes it afresh.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import DataError
 
@@ -50,12 +56,12 @@ def read_table(data: Path) -> list[Record]:
     """
     path = Path(data) / "pictures.csv"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        text = path.read_bytes()
     except FileNotFoundError:
         return []
     try:
-        return [
+        rows = csv.DictReader(io.StringIO(text[: text.rfind(b"\n") + 1].decode("utf-8"), newline=""))
+        records = [
             Record(**{
                 **{name: row[name] for name in COLUMNS},
                 "bytes": int(row["bytes"]), "width": int(row["width"]), "height": int(row["height"]),
@@ -63,6 +69,7 @@ def read_table(data: Path) -> list[Record]:
             })
             for row in rows
         ]  # fmt: skip
+        return list({(record.label, record.url): record for record in records}.values())
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is not a table this version wrote ({error}). Move it away and scrape again.") from None
 
@@ -73,11 +80,24 @@ def write_table(data: Path, records: Iterable[Record]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".csv.tmp")
     with temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        for record in records:
-            row = asdict(record)
-            table.writerow({**row, "score": "" if record.score is None else f"{record.score:.4f}"})
+        csv.DictWriter(file, COLUMNS).writeheader()
+        _write_rows(file, records)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def append_rows(data: Path, records: Iterable[Record]) -> None:
+    """Add rows to data/pictures.csv, which must exist, or replace those of the same label and address.
+
+    Only a table that this process has written may be appended to: the last row of another's may be half a row.
+    """
+    with (Path(data) / "pictures.csv").open("a", newline="", encoding="utf-8") as file:
+        _write_rows(file, records)
+
+
+def _write_rows(file: TextIO, records: Iterable[Record]) -> None:
+    table = csv.DictWriter(file, COLUMNS)
+    for record in records:
+        row = asdict(record)
+        table.writerow({**row, "score": "" if record.score is None else f"{record.score:.4f}"})
