@@ -3,6 +3,8 @@
 python app.py                            the page on http://127.0.0.1:7860
 MODEL=USER/REPO python app.py            another model: a folder, or a repository on the Hub
 MODEL_REVISION=SHA                       which commit of that repository
+
+When that model cannot be had, or is not what it should be, model/ serves and the page says so.
 """
 
 import os
@@ -11,14 +13,15 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from beercan_or_bacon.serving.classifier import Classifier
+from beercan_or_bacon.serving.hub import choose_model
 from beercan_or_bacon.serving.page import build_page
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    classifier = Classifier(Path(os.environ.get("MODEL", HERE / "model")))
-    page = build_page(classifier, sorted((HERE / "examples").glob("*.jpg")))
+    source = choose_model(os.environ.get("MODEL", ""), os.environ.get("MODEL_REVISION", ""), default=HERE / "model")
+    page = build_page(Classifier(source.folder), sorted((HERE / "examples").glob("*.jpg")), note=source.note)
     page.launch()
 
 

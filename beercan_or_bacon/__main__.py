@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .errors import BeerCanOrBaconError, PictureError
 from .serving.classifier import Classifier
+from .serving.hub import find_model
 from .serving.pictures import open_picture
 
 EMBEDDED = Path(__file__).parent.parent / "model"
@@ -24,11 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m beercan_or_bacon", description=__doc__.splitlines()[0])
     parser.add_argument("pictures", nargs="+", metavar="PICTURE")
-    parser.add_argument("--model", default=str(EMBEDDED), metavar="FOLDER_OR_REPO", help="default: the embedded model")
+    parser.add_argument(
+        "--model", metavar="FOLDER_OR_REPO", help="or USER/REPO on the Hub; default: the embedded model"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line a picture")
     args = parser.parse_args(arguments)
     try:
-        classifier = Classifier(Path(args.model))
+        classifier = Classifier(find_model(args.model).folder if args.model else EMBEDDED)
     except BeerCanOrBaconError as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hub_server import Hub
+from huggingface_hub import close_session, constants
 from onnx import TensorProto, helper
 from PIL import Image
 
@@ -99,6 +101,9 @@ def own_home(tmp_path_factory, monkeypatch):
     """Nobody's caches and tokens are read or written by a test."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HF_HOME", str(home / "huggingface"))
+    # the client has read its environment by now
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "huggingface/hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "huggingface/token"))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODEL", "MODEL_REVISION"):
         monkeypatch.delenv(name, raising=False)
 
@@ -122,3 +127,19 @@ def browser():
         )  # fmt: skip
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A Hub on loopback that this process and those it starts talk to; its writer's token is hf_write."""
+    with Hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        # hf_xet would talk to storage of its own, and does not fall back
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        yield hub
+        close_session()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ModelError
 
@@ -50,6 +49,17 @@ class Description(BaseModel):
     training: dict = {}
     versions: dict = {}
 
+    @model_validator(mode="after")
+    def one_of_each_for_every_label(self) -> Description:
+        """Thresholds and close calls are probabilities, one entry a label."""
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("a label is there twice")
+        if not len(self.labels) == len(self.thresholds) == len(self.close):
+            raise ValueError("labels, thresholds and close differ in length")
+        if not all(0 <= number <= 1 for number in (*self.thresholds, *(n for pair in self.close for n in pair))):
+            raise ValueError("thresholds and close are not between 0 and 1")
+        return self
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -76,19 +86,24 @@ class Classifier:
         """Load model.onnx and classifier.json from a folder. Raises ModelError when they cannot serve."""
         folder = Path(folder)
         try:
-            self.description = Description.model_validate_json((folder / "classifier.json").read_text(encoding="utf-8"))
+            self.description = Description.model_validate_json((folder / "classifier.json").read_bytes())
         except FileNotFoundError:
             raise ModelError(f"{folder} holds no classifier.json: it is not a published model.") from None
-        except (ValidationError, json.JSONDecodeError) as error:
-            raise ModelError(f"{folder}/classifier.json is not a description this version reads: {error}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            why = ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
+            raise ModelError(f"{folder}/classifier.json is not a description this version reads: {why}.") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         try:
             self.session = onnxruntime.InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+                # from memory, so that a graph cannot name other files to read its weights from
+                (folder / "model.onnx").read_bytes(),
+                options,
+                providers=["CPUExecutionProvider"],
             )
         except Exception as error:  # ONNX Runtime raises a class of its own for each way to fail
-            raise ModelError(f"{folder}/model.onnx does not load: {error}") from None
+            raise ModelError(f"{folder}/model.onnx does not load: {' '.join(str(error).split())[:200]}") from None
 
     def predict(self, image: Image.Image) -> Prediction:
         """Classify one RGB picture of any size."""

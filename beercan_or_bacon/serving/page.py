@@ -13,8 +13,11 @@ from .classifier import Classifier
 from .pictures import open_picture
 
 
-def build_page(classifier: Classifier, examples: list[Path]) -> gr.Blocks:
-    """One picture in (`/predict`); out, the label with its confidences and the heat-map picture."""
+def build_page(classifier: Classifier, examples: list[Path], note: str = "") -> gr.Blocks:
+    """One picture in (`/predict`); out, the label with its confidences and the heat-map picture.
+
+    note: why the embedded default answers instead of the model that was asked for, or "".
+    """
     about = classifier.description
 
     def predict(path: str | None):
@@ -30,6 +33,8 @@ def build_page(classifier: Classifier, examples: list[Path]) -> gr.Blocks:
 
     with gr.Blocks(title=about.title) as page:
         gr.Markdown(f"# {about.title}\n{about.tagline}")
+        if note:
+            gr.Markdown(note, elem_id="note")
         picture = gr.Image(type="filepath", label="Picture")
         label = gr.Label(label="Verdict")
         heatmap = gr.Image(label="Where it looked", interactive=False)
