@@ -14,15 +14,20 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import choose_model
-from beercan_or_bacon.serving.page import build_page
+from beercan_or_bacon.serving.page import LAUNCH, build_page
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
     source = choose_model(os.environ.get("MODEL", ""), os.environ.get("MODEL_REVISION", ""), default=HERE / "model")
-    page = build_page(Classifier(source.folder), sorted((HERE / "examples").glob("*.jpg")), note=source.note)
-    page.launch()
+    page = build_page(
+        Classifier(source.folder),
+        examples=sorted((HERE / "examples").glob("*.jpg")),
+        model=f"{source.name} {source.revision}".strip(),
+        note=source.note,
+    )
+    page.launch(**LAUNCH)
 
 
 if __name__ == "__main__":

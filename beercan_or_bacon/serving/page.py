@@ -1,44 +1,195 @@
-"""The Gradio page."""
+"""The Gradio page: drop a picture, read the verdict."""
 
 from __future__ import annotations
 
+import base64
+import io
+from html import escape
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
-from PIL import Image
+import gradio.component_meta
+from gradio.components.label import LabelConfidence, LabelData
+from PIL import Image, ImageChops
 
 from ..errors import PictureError
-from .classifier import Classifier
-from .pictures import open_picture
+from .about import about_html, embed_html
+from .classifier import Classifier, Description, Prediction
+from .pictures import MAX_BYTES, open_picture
+
+HERE = Path(__file__).parent
+PREVIEW_SIDE = 512  # pixels, the heat-map picture's longer side at most
+COLOURS = ((240, 180, 41), (255, 110, 94), (108, 195, 230), (163, 207, 115), (200, 162, 240))  # RGB, per class in turn
+
+# What launch() takes: the look, and nothing that follows, records or lets in more than the page needs.
+LAUNCH = {
+    "css_paths": HERE / "page.css",
+    "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    "footer_links": ["api", "gradio"],
+    "run_history": False,
+    "enable_monitoring": False,
+    "max_file_size": MAX_BYTES,
+    "ssr_mode": False,
+    "pwa": False,
+}
+
+# Gradio writes a type stub beside the source of every component class; this page writes to the temporary folder only.
+gradio.component_meta.create_or_modify_pyi = lambda *_: None
 
 
-def build_page(classifier: Classifier, examples: list[Path], note: str = "") -> gr.Blocks:
+class Picture(gr.Image):
+    """A picture from the visitor, decoded by `open_picture` instead of Gradio."""
+
+    is_template = True  # the browser's part is gr.Image's
+
+    def preprocess(self, payload) -> Image.Image | None:
+        """The upload as an RGB picture. Raises gr.Error with a sentence for the visitor."""
+        if payload is None:
+            return None
+        if not payload.path:
+            raise gr.Error("Send the picture as a file.", print_exception=False)
+        try:
+            return open_picture(Path(payload.path))
+        except PictureError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path):
+        """Uploads only: the server fetches nothing on a visitor's behalf."""
+        if str(url_or_file_path).startswith(("http://", "https://")):
+            raise gr.Error("Send the picture as a file, not as an address.", print_exception=False)
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
+
+
+class Verdict(gr.HTML):
+    """The answer in words with a bar per class, drawn by page.js; its value is gr.Label's."""
+
+    def __init__(self, about: Description, **more):
+        rows = "".join(
+            f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(COLOURS)}); --line: {threshold:.1%}">'
+            f'<span class="bcob-name">{escape(label)}</span><span class="bcob-share"></span>'
+            '<span class="bcob-bar"><span class="bcob-fill"></span><span class="bcob-tick"></span></span></li>'
+            for index, (label, threshold) in enumerate(zip(about.labels, about.thresholds, strict=True))
+        )
+        super().__init__(
+            html_template="${skeleton}",  # constant, so that a new value moves the bars instead of replacing them
+            js_on_load=(HERE / "page.js").read_text(encoding="utf-8"),
+            skeleton=(
+                '<div class="bcob-panel"><div class="bcob-said" role="status"><p class="bcob-word">Well?</p>'
+                '<p class="bcob-words">Drop a picture, paste one or take one: the answer comes by itself.</p></div>'
+                f'<ul class="bcob-bars">{rows}</ul>'
+                '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled>'
+                "Where it looked</button></div>"
+            ),
+            labels=list(about.labels),
+            thresholds=list(about.thresholds),
+            close=[list(bounds) for bounds in about.close],
+            apply_default_css=False,
+            **more,
+        )
+
+    def postprocess(self, value: Prediction | None) -> dict | None:
+        """Prediction -> {"label": the verdict, "confidences": [{"label", "confidence"}, ...] in the model's order}."""
+        if value is None:
+            return None
+        shares = [LabelConfidence(label=label, confidence=round(p, 4)) for label, p in value.probabilities.items()]
+        return LabelData(label=value.verdict, confidences=shares).model_dump()
+
+    def api_info(self) -> dict:
+        """The JSON schema of the answer, for the API page and its clients."""
+        return LabelData.model_json_schema()
+
+
+def build_page(classifier: Classifier, examples: list[Path], model: str = "", note: str = "") -> gr.Blocks:
     """One picture in (`/predict`); out, the label with its confidences and the heat-map picture.
 
+    examples: pictures to click on. model: what the About part calls the model, with its revision.
     note: why the embedded default answers instead of the model that was asked for, or "".
+    Launch the page with `page.launch(**LAUNCH)`.
     """
     about = classifier.description
 
-    def predict(path: str | None):
-        if path is None:
+    def predict(picture):
+        if picture is None:
             return None, None
-        try:
-            image = open_picture(Path(path))
-        except PictureError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        prediction = classifier.predict(image)
-        heat = Image.fromarray((prediction.heatmap.max(axis=0) * 255).astype(np.uint8)).resize(image.size)
-        return prediction.probabilities, heat
+        prediction = classifier.predict(picture)
+        return prediction, heat_picture(picture, prediction)
 
-    with gr.Blocks(title=about.title) as page:
-        gr.Markdown(f"# {about.title}\n{about.tagline}")
+    def pick(event: gr.EventData):
+        return str(examples[event.index])
+
+    with gr.Blocks(title=about.title, analytics_enabled=False, delete_cache=(60, 600)) as page:
+        gr.HTML(f"<h1>{escape(about.title)}</h1><p>{escape(about.tagline)}</p>", elem_id="bcob-title")
         if note:
-            gr.Markdown(note, elem_id="note")
-        picture = gr.Image(type="filepath", label="Picture")
-        label = gr.Label(label="Verdict")
-        heatmap = gr.Image(label="Where it looked", interactive=False)
-        picture.change(predict, picture, [label, heatmap], api_name="predict")
+            gr.HTML(escape(note), elem_id="bcob-note")
+        with gr.Row(elem_id="bcob-stage"):
+            with gr.Column(elem_id="bcob-picture"):
+                picture = Picture(
+                    label="Picture", show_label=False, buttons=[], alt_text="Your picture", elem_id="bcob-upload",
+                    placeholder="Drop a picture here\nor click to choose one",
+                )  # fmt: skip
+                heat = gr.Image(
+                    label="Where it looked", show_label=False, buttons=[], interactive=False, format="jpeg",
+                    alt_text="Your picture, bright where the classifier looked", elem_id="bcob-heat",
+                )  # fmt: skip
+            verdict = Verdict(about, label="Verdict", elem_id="bcob-verdict")
         if examples:
-            gr.Examples([str(path) for path in examples], picture)
+            strip = gr.HTML(
+                examples_html(examples), elem_id="bcob-examples", apply_default_css=False,
+                js_on_load="element.addEventListener('click', ({target}) => { const button = target.closest('button');"
+                " if (button) trigger('click', {index: +button.dataset.index}); });",
+            )  # fmt: skip
+            strip.click(pick, None, picture, api_visibility="private", show_progress="hidden")
+        gr.HTML(embed_html(about.title) + about_html(about, model), elem_id="bcob-more", apply_default_css=False)
+
+        picture.change(
+            predict, picture, [verdict, heat], api_name="predict", show_progress="hidden",
+            js=f"(picture) => {{ if (picture) {_tell('asked')} return picture; }}",
+        ).failure(
+            None, None, picture, api_visibility="private", js=f"() => {{ {_tell('failed')} return null; }}"
+        )  # fmt: skip
+    page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
     return page
+
+
+def _tell(event: str) -> str:
+    return f"document.dispatchEvent(new Event('bcob-{event}'));"
+
+
+def heat_picture(picture: Image.Image, prediction: Prediction) -> Image.Image:
+    """The picture, dark where the model did not look and tinted in each class's colour where it did.
+
+    Only the classes in the verdict are shown, or all of them when it is neither.
+    """
+    picture = picture.copy()
+    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
+    longer = max(picture.size)
+    box = ((longer - picture.width) // 2, (longer - picture.height) // 2)  # of the picture in the padded square
+    box += (box[0] + picture.width, box[1] + picture.height)
+    lit = picture.point(lambda value: value * 0.25)
+    for index, label in enumerate(prediction.probabilities):
+        if label in prediction.labels or not prediction.labels:
+            mask = Image.fromarray((prediction.heatmap[index] * 255).astype("uint8"))
+            mask = mask.resize((longer, longer), Image.Resampling.BICUBIC).crop(box)
+            tint = Image.blend(picture, Image.new("RGB", picture.size, COLOURS[index % len(COLOURS)]), 0.3)
+            lit = ImageChops.lighter(lit, Image.composite(tint, lit, mask))
+    return lit
+
+
+def examples_html(examples: list[Path]) -> str:
+    """A strip of buttons with small pictures inside, so that they come with the page itself."""
+    buttons = []
+    for index, path in enumerate(examples):
+        with Image.open(path) as image:
+            image.draft("RGB", (160, 160))
+            image.thumbnail((160, 160))
+            file = io.BytesIO()
+            image.convert("RGB").save(file, "WEBP", quality=75)
+        source = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+        buttons.append(
+            f'<button type="button" class="bcob-example" data-index="{index}" aria-label="Example {index + 1}">'
+            f'<img src="{source}" alt="" width="160" height="160"></button>'
+        )
+    return (
+        '<p class="bcob-examples-title">No picture at hand? Try one of these.</p>'
+        f'<div class="bcob-examples">{"".join(buttons)}</div>'
+    )

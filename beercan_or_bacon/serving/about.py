@@ -1,0 +1,83 @@
+"""The page's small print: how to embed it, and what the classifier says of itself."""
+
+from __future__ import annotations
+
+from html import escape
+
+import gradio as gr
+
+from .classifier import Description
+
+# {here} becomes the page's own address, in the browser.
+SNIPPETS = {
+    "In a page of yours": """\
+<iframe src="{here}/" title="TITLE" style="width: 100%; height: 600px; border: 0"
+  allow="camera; clipboard-read; clipboard-write"></iframe>""",
+    "As a web component, as tall as it needs to be": """\
+<script type="module" src="https://gradio.s3-us-west-2.amazonaws.com/GRADIO/gradio.js"></script>
+<gradio-app src="{here}/"></gradio-app>""",
+    "From Python (pip install gradio_client)": """\
+from gradio_client import Client, handle_file
+
+client = Client("{here}/")
+label, heatmap = client.predict(handle_file("picture.jpg"), api_name="/predict")""",
+    "From a shell": """\
+path=$(curl -s -F files=@picture.jpg {here}/gradio_api/upload | tr -d '[]')
+event=$(curl -s {here}/gradio_api/call/predict -H 'Content-Type: application/json' \\
+  -d '{"data": [{"path": '"$path"', "meta": {"_type": "gradio.FileData"}}]}' | cut -d '"' -f 4)
+curl -sN {here}/gradio_api/call/predict/$event""",
+}
+
+
+def embed_html(title: str) -> str:
+    """Snippets to copy; page.js writes the page's address into them."""
+    parts = []
+    for heading, code in SNIPPETS.items():
+        code = code.replace("TITLE", title.replace('"', "&quot;")).replace("GRADIO", gr.__version__)
+        parts.append(
+            f'<h3>{heading}</h3><div class="bcob-code"><pre tabindex="0"><code>{escape(code)}</code></pre>'
+            '<button type="button" class="bcob-button bcob-copy">Copy</button></div>'
+        )
+    return (
+        f'<details class="bcob-more"><summary>Embed this</summary>{"".join(parts)}'
+        "<p>In 600 × 600 pixels everything is in sight; on a phone it takes 760 in height. Add ?__theme=light or "
+        "?__theme=dark to the address to choose the colours yourself.</p></details>"
+    )
+
+
+def about_html(about: Description, model: str) -> str:
+    """What the model was trained on, how good it is, where it fails, and which model this is."""
+    parts = [
+        "<p>Each thing gets a yes or no of its own: that is why a picture can be both, or neither. The line on a bar "
+        "is where no turns into yes. The pictures you drop here are deleted within minutes, and nobody keeps them.</p>"
+    ]
+    for heading, facts in [
+        ("How good it is", about.metrics),
+        ("What it was trained on", about.training),
+        ("Which model this is", {"model": model, **about.versions}),
+    ]:
+        if facts:
+            parts.append(f"<h3>{heading}</h3>{_facts(facts)}")
+    return f'<details class="bcob-more"><summary>About</summary>{"".join(parts)}</details>'
+
+
+def _facts(facts: dict) -> str:
+    rows = "".join(f"<dt>{escape(_words(key))}</dt><dd>{_value(value)}</dd>" for key, value in facts.items())
+    return f'<dl class="bcob-facts">{rows}</dl>'
+
+
+def _words(key: str) -> str:
+    return str(key).replace("_", " ")
+
+
+def _value(value) -> str:
+    """Any JSON value as HTML; {"value", "low", "high"} is a figure with its 95 % confidence interval."""
+    if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
+        return f"{_value(value['value'])} ({_value(value['low'])} to {_value(value['high'])})"
+    if isinstance(value, dict):
+        return _facts(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return escape(str(value))
