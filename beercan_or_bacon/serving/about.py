@@ -54,7 +54,7 @@ def about_html(about: Description, model: str) -> str:
     for heading, facts in [
         ("How good it is", about.metrics),
         ("What it was trained on", about.training),
-        ("Which model this is", {"model": model, **about.versions}),
+        ("Which model this is", {"model": model or "built in", **about.versions}),
     ]:
         if facts:
             parts.append(f"<h3>{heading}</h3>{_facts(facts)}")
