@@ -30,7 +30,7 @@ def scrape(args: argparse.Namespace) -> None:
     """classes.toml -> data/pictures.csv and data/pictures/: search, then download."""
     from beercan_or_bacon.training.scrape import scrape
 
-    scrape(load_classes(args.classes), args.data, openverse=args.openverse, commons=args.commons)
+    scrape(load_classes(args.classes), args.data, openverse=args.openverse, commons=args.commons, engines=args.engine)
 
 
 def clean(args: argparse.Namespace) -> None:
@@ -79,6 +79,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="default: the best there is")
     parser.add_argument("--openverse", metavar="URL", help="another server for the Openverse API")
     parser.add_argument("--commons", metavar="URL", help="another server for the Wikimedia Commons API")
+    parser.add_argument("--engine", action="append", default=[], choices=["openverse", "commons", "bing", "duckduckgo"],
+                        help="ask this search engine; may be given again. Default: openverse, commons")  # fmt: skip
     return parser.parse_args(arguments)
 
 

@@ -32,6 +32,7 @@ FORMATS = {
     "AVIF": "avif",
 }  # fmt: skip
 OPT_OUT = {"noai", "noimageai"}  # words of X-Robots-Tag, as DeviantArt introduced them
+NOT_FOR_TRAINING = ("unsplash.com",)  # domains whose terms forbid it
 Image.init()  # all decoders now, not by many threads at once
 
 
@@ -61,6 +62,7 @@ class Host:
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PER_HOST))
     resume: float = 0.0  # the loop's time before which it has asked not to be asked
     failures: int = 0  # in a row
+    throttles: int = 0  # in a row
 
     @property
     def lost(self) -> bool:
@@ -98,7 +100,7 @@ class Downloader:
 
     def _session(self, **connector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, **connector),
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, **connector),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT, "Accept": "image/*", "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE),
@@ -116,14 +118,17 @@ class Downloader:
         try:
             address = URL(url, encoded=url.isascii() and " " not in url)  # as found: queries may be signed
             host = self.hosts[urlsplit(url).netloc]
+        except ValueError:
+            raise Rejection("bad address") from None
+        if f".{address.host}".endswith(tuple(f".{domain}" for domain in NOT_FOR_TRAINING)):
+            raise Rejection("terms forbid training")
+        try:
             async for attempt in retrying(ATTEMPTS, PATIENCE):
                 with attempt:
                     async with host.slots:
                         await asyncio.sleep(host.resume - asyncio.get_running_loop().time())
                         async with self.pool:
                             return await self._once(address, host)
-        except ValueError:
-            raise Rejection("bad address") from None
         except TryAgain as failure:
             raise Rejection(failure.reason, final=False) from None
 
@@ -134,9 +139,10 @@ class Downloader:
         try:
             async with asyncio.timeout(SECONDS):
                 picture = await self._follow(address, host)
-        except TimeoutError:  # aiohttp's own are TimeoutErrors too
+        except TimeoutError as error:  # aiohttp's own are TimeoutErrors too
             host.failures += 1
-            raise Rejection("stalled", final=False) from None
+            connected = not isinstance(error, aiohttp.ConnectionTimeoutError)
+            raise Rejection("stalled" if connected else "unreachable", final=False) from None
         except aiohttp.ClientPayloadError:
             raise TryAgain("truncated") from None
         except aiohttp.ClientSSLError:
@@ -146,7 +152,7 @@ class Downloader:
                 raise Rejection("private address") from None
             host.failures += 1
             raise TryAgain("unreachable") from None
-        except aiohttp.InvalidURL:
+        except ValueError:  # aiohttp.InvalidURL is one
             raise Rejection("bad address") from None
         except aiohttp.ClientError:
             raise Rejection("not http") from None
@@ -170,9 +176,11 @@ class Downloader:
     async def _receive(self, response: aiohttp.ClientResponse, host: Host) -> Picture:
         if response.status in PASSING:
             after = retry_after(response.headers)
-            if response.status == 429:
+            host.throttles = host.throttles + 1 if response.status == 429 else 0
+            if host.throttles > 1:  # it means all of us, not this one picture
                 host.resume = asyncio.get_running_loop().time() + min(after or 1.0, PATIENCE)
             raise TryAgain(f"http {response.status}", after)
+        host.throttles = 0
         if response.status != 200:
             raise Rejection(f"http {response.status}")
         robots = ",".join(response.headers.getall("X-Robots-Tag", ())).lower()

@@ -57,7 +57,10 @@ def scrape(
     finally:
         write_table(data, stage.records.values())
         write_attribution(data, stage.records.values())
-    print(summary(stage.records.values()))
+    print(summary(stage.records.values(), [(label, name) for label in classes.searches for name in servers]))
+    for label in classes.searches:
+        if not any(record.label == label for record in stage.records.values()):
+            stage.troubles.append(f"Nothing was found for “{label}”: change its searches in the classes file.")
     if stage.troubles:
         raise SearchError(" ".join(stage.troubles))
 
@@ -93,8 +96,8 @@ class Scrape:
         """Search and download until there is nothing left to ask."""
         pending = {r.url for r in self.records.values() if self._pending(r)}
         with (
-            tqdm(desc="searching", unit=" pages", position=0) as self.pages,
-            tqdm(desc="pictures", unit="", total=0, position=1) as self.pictures,
+            tqdm(desc="searching", unit="search", total=0, position=0) as self.searching,
+            tqdm(desc="pictures", unit="picture", total=0, position=1) as self.pictures,
         ):
             async with Downloader(self.data, self.named) as self.downloader, asyncio.TaskGroup() as self.tasks:
                 for url in pending:
@@ -108,24 +111,28 @@ class Scrape:
 
     async def _search(self, provider: str, url: str) -> None:
         """All searches at one server, class by class, the class's terms in turn a page each, until it has enough."""
-        async with new_session() as session:
+        async with new_session(urlsplit(url).hostname in self.named) as session:
             server = Server(url, session, say)
             for label, queries in self.classes.searches.items():
                 searches = deque(Search(provider, url, label, query) for query in queries)
+                self.searching.total += len(searches)
                 found = sum(r.label == label and r.provider == provider for r in self.records.values())
                 while searches and found < ENOUGH:
                     search = searches.popleft()
                     cursor = self.cursors.get(search, 0)
                     if cursor is None:
+                        self.searching.update()
                         continue
                     try:
                         page = await ENGINES[provider](server, search.query, cursor)
                     except SearchError as error:
                         self.troubles.append(f"{error} (The search was for “{search.query}”.)")
                         return
+                    if not page.candidates and page.next is None and not cursor:
+                        say(f"{provider} finds nothing for “{search.query}”.")
                     found += self._add(search, page)
                     searches.append(search)
-                    self.pages.update()
+                self.searching.update(len(searches))
 
     def _add(self, search: Search, page: Page) -> int:
         """Remember a page of answers and start fetching what is new; the number of new candidates."""
@@ -141,7 +148,7 @@ class Scrape:
                 search.label, search.query, search.provider, url, candidate.landing_page, candidate.creator,
                 candidate.licence, candidate.title,
             )  # fmt: skip
-            known = next((other for other in others if other.file or (other.decision and not other.file)), None)
+            known = next((other for other in others if other.file or other.reason), None)
             if known:
                 record = replace(record, **outcome_of(known))
             self.records[key] = record
@@ -225,21 +232,20 @@ def note_search(data: Path, search: Search, cursor: int | None) -> None:
         file.write("\n" + json.dumps(asdict(search) | {"next": cursor}, ensure_ascii=False))
 
 
-def summary(records: Iterable[Record]) -> str:
-    """The table at the end: per class and provider how many found, fetched, and rejected by reason."""
-    lines = defaultdict(Counter)
+def summary(records: Iterable[Record], asked: Iterable[tuple[str, str]] = ()) -> str:
+    """The table at the end: per class and provider how many found, fetched, and not fetched by reason.
+
+    asked: (label, provider) of all searches, so that those that found nothing have their line too. A picture that two
+    providers found counts for the first.
+    """
+    lines = {key: Counter() for key in asked}
     for record in records:
-        line = lines[record.label, record.provider]
+        line = lines.setdefault((record.label, record.provider), Counter())
         line["found"] += 1
-        if record.file:
-            line["fetched"] += 1
-        else:
-            line[f"{record.reason or 'not asked yet'}{'' if record.decision else ' (again next time)'}"] += 1
-    text = [f"{'class':<16}{'provider':<12}{'found':>7}{'fetched':>9}  not fetched, by reason"]
+        again = "" if record.decision else " (again next time)"
+        line["fetched" if record.file else f"{record.reason or 'not asked yet'}{again}"] += 1
+    text = [f"{'class':<16}{'provider':<12}{'found':>7}{'fetched':>9}  not fetched"]
     for (label, provider), line in lines.items():
-        reasons = [(reason, n) for reason, n in line.most_common() if reason not in ("found", "fetched")]
-        text.append(
-            f"{label:<16}{provider:<12}{line['found']:>7}{line['fetched']:>9}  "
-            + ", ".join(f"{reason} {n}" for reason, n in reasons)
-        )
+        reasons = ", ".join(f"{reason} {n}" for reason, n in line.most_common() if reason not in ("found", "fetched"))
+        text.append(f"{label:<16}{provider:<12}{line['found']:>7}{line['fetched']:>9}  {reasons}".rstrip())
     return "\n".join(text)

@@ -18,9 +18,9 @@ from ddgs.engines import ENGINES as DDGS_ENGINES
 from ddgs.exceptions import DDGSException
 
 from ..errors import SearchError
-from .web import PASSING, USER_AGENT, TryAgain, retry_after, retrying
+from .web import PASSING, USER_AGENT, TryAgain, public_socket, retry_after, retrying
 
-ATTEMPTS = 8  # a rate-limited server may say "later" several times when others ask it too
+ATTEMPTS = 6  # a rate-limited server may say "later" several times when others ask it too
 PATIENCE = 300.0  # seconds: a longer wait is a daily limit, and for another day
 TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)  # seconds
 
@@ -79,12 +79,12 @@ class Server:
 
     async def _json_once(self, path: str, method: str, **request) -> dict:
         try:
-            async with self.session.request(method, self.url + path, **request) as response:
+            async with self.session.request(method, self.url + path, allow_redirects=False, **request) as response:
                 if response.status in PASSING:
                     raise TryAgain(f"http {response.status}", retry_after(response.headers))
                 if response.status != 200:
-                    said = " ".join((await response.text(errors="replace"))[:200].split())
-                    raise SearchError(f"{self.url} refuses to search (http {response.status}): {said}")
+                    said = response.headers.get("Location") or plain(await response.text(errors="replace"))[:200]
+                    raise SearchError(f"{self.url} refuses to search (http {response.status}: {said}).")
                 answer = await response.json(content_type=None)
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise TryAgain(str(error) or type(error).__name__) from None
@@ -95,9 +95,13 @@ class Server:
         return answer
 
 
-def new_session() -> aiohttp.ClientSession:
-    """A session for one search engine's server; close it after use."""
-    return aiohttp.ClientSession(headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, trust_env=True)
+def new_session(named: bool) -> aiohttp.ClientSession:
+    """A session for one search engine's server, which may have a private address if it was named on the command line.
+
+    Close it after use. Redirects are not followed: whoever asks for a server gets that server.
+    """
+    connector = aiohttp.TCPConnector(socket_factory=None if named else public_socket)
+    return aiohttp.ClientSession(connector=connector, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT)
 
 
 def leave_out(query: str, candidates: list[Candidate]) -> tuple[Candidate, ...]:
@@ -201,6 +205,8 @@ def _ddgs_page(name: str, query: str, page: int) -> list[Candidate]:
         response = engine.http_client.request(*args, **kwargs)
         if response.status_code != 200:
             raise DDGSException(f"http {response.status_code}")
+        if "captcha" in response.text.lower():
+            raise DDGSException("it wants to see a person")
         return response.text
 
     engine.request = request
@@ -211,7 +217,7 @@ def _ddgs_page(name: str, query: str, page: int) -> list[Candidate]:
             f"{name} refuses to search or has changed ({error}). It limits how much it may be asked: run the same"
             " command again in an hour, or without that engine."
         ) from None
-    return [Candidate(r.image or "", plain(r.title), r.url or "") for r in results or []]
+    return [Candidate(result.image or "", plain(result.title), result.url or "") for result in results]
 
 
 ENGINES = {"openverse": openverse, "commons": commons, "bing": bing, "duckduckgo": duckduckgo}
