@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ FORMATS = {
 OPT_OUT = {"noai", "noimageai"}  # words of X-Robots-Tag, as DeviantArt introduced them
 NOT_FOR_TRAINING = ("unsplash.com",)  # domains whose terms forbid it
 Image.init()  # all decoders now, not by many threads at once
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # PIXELS is stricter
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Downloader:
                 raise Rejection("private address") from None
             host.failures += 1
             raise TryAgain("unreachable") from None
-        except ValueError:  # aiohttp.InvalidURL is one
+        except (ValueError, aiohttp.NonHttpUrlClientError):  # aiohttp.InvalidURL is a ValueError
             raise Rejection("bad address") from None
         except aiohttp.ClientError:
             raise Rejection("not http") from None

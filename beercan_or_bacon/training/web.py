@@ -82,7 +82,7 @@ def retrying(attempts: int, patience: float, say: Callable[[TryAgain, float], No
     for another run. say: told of the failure and the wait (seconds) before each pause.
     The last TryAgain is raised when all that did not help.
     """
-    backoff = tenacity.wait_exponential_jitter(initial=0.5, max=8, jitter=0.5)
+    backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
 
     def wait(state: tenacity.RetryCallState) -> float:
         after = state.outcome.exception().after
