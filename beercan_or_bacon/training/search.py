@@ -18,7 +18,7 @@ from ddgs.engines import ENGINES as DDGS_ENGINES
 from ddgs.exceptions import DDGSException
 
 from ..errors import SearchError
-from .web import PASSING, USER_AGENT, TryAgain, public_socket, retry_after, retrying
+from .web import PASSING, USER_AGENT, PrivateAddress, TryAgain, public_socket, retry_after, retrying
 
 ATTEMPTS = 6  # a rate-limited server may say "later" several times when others ask it too
 PATIENCE = 300.0  # seconds: a longer wait is a daily limit, and for another day
@@ -87,7 +87,10 @@ class Server:
                     raise SearchError(f"{self.url} refuses to search (http {response.status}: {said}).")
                 answer = await response.json(content_type=None)
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
-            raise TryAgain(str(error) or type(error).__name__) from None
+            cause = getattr(error, "os_error", error)
+            if isinstance(cause, PrivateAddress):
+                raise SearchError(f"{self.url} is not on the open internet: name it if it is yours.") from None
+            raise TryAgain(str(cause) or type(cause).__name__) from None
         except (aiohttp.ClientError, ValueError):
             raise SearchError(f"{self.url} does not answer as an image search does: check the address.") from None
         if not isinstance(answer, dict):
