@@ -114,7 +114,7 @@ def test_a_search_that_must_wait_says_so_and_goes_on(fault, server):
 
 def test_a_daily_limit_is_told_apart_from_nothing_found_and_not_waited_for(server):
     server.answers["/v1/images/"] = status(429, Retry_After="7200")
-    with pytest.raises(SearchError, match="no more searches for now.*in 120 minutes"):
+    with pytest.raises(SearchError, match=r"no more searches for now.*in 120 minutes"):
         ask(openverse, server.url, "can")
     assert len(server.requests) == 1
 
