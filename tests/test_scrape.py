@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_every_candidate_is_in_the_table_and_every_picture_on_disk(server, argum
         assert (data / record.file).read_bytes() == server.pictures[name]
         assert record.landing_page.startswith(server.url)
         assert record.creator.startswith("Painter")
-        assert record.licence in ("by 4.0", "CC BY 4.0")
+        assert record.licence == "CC BY 4.0"
         assert (record.width, record.height, record.decision, record.reason) == (64, 48, "", "")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["class", "provider", "found", "fetched", "not", "fetched"]
@@ -219,9 +220,12 @@ def test_who_made_what_is_written_down_for_what_is_used(server, arguments, data)
     for record in read_table(data):
         assert not record.file or record.file in text
     assert "Painter of can 1.jpg" in text
-    assert "by 4.0" in text
+    assert "licence CC BY 4.0" in text
     assert "bacon gone" not in text
     assert "[evil](" not in text
+    (line,) = (line for line in text.splitlines() if "evil" in line)
+    page = "bacon%20%5Bevil%5D%28javascript:alert%281%29%29.jpg"
+    assert re.findall(r"(?<!\\)\]\(([^)]*)\)", line) == [f"{server.url}/page/{page}"]
 
 
 @pytest.fixture

@@ -48,23 +48,28 @@ def asked(server) -> dict[str, str]:
     return {key: values[-1] for key, values in parse_qs(urlsplit(server.requests[-1]).query).items()}
 
 
-def test_openverse_tells_where_a_picture_is_from(server):
+@pytest.mark.parametrize("engine", [openverse, commons])
+def test_where_a_picture_is_from(engine, server):
     server.pictures["can 1.jpg"] = b""
-    (found,) = ask(openverse, server.url, "can").candidates
+    (found,) = ask(engine, server.url, "can").candidates
     assert found == Candidate(
-        f"{server.url}/images/can 1.jpg", "can 1.jpg", f"{server.url}/page/can 1.jpg", "Painter of can 1.jpg", "by 4.0"
-    )
+        url=f"{server.url}/images/can 1.jpg", title="can 1.jpg", landing_page=f"{server.url}/page/can 1.jpg",
+        creator="Painter of can 1.jpg", licence="CC BY 4.0",
+    )  # fmt: skip
     assert "beercan-or-bacon" in server.headers[0]["User-Agent"]
 
 
-def test_commons_tells_where_a_picture_is_from(server):
-    server.pictures["can 1.jpg"] = b""
-    (found,) = ask(commons, server.url, "can").candidates
-    assert found == Candidate(
-        f"{server.url}/images/can 1.jpg", "can 1.jpg", f"{server.url}/page/can 1.jpg", "Painter of can 1.jpg",
-        "CC BY 4.0",
-    )  # fmt: skip
-    assert "filetype:bitmap" in asked(server)["gsrsearch"]
+@pytest.mark.parametrize(
+    ("code", "version", "name"),
+    [("by-sa", "2.0", "CC BY-SA 2.0"), ("cc0", "1.0", "CC0 1.0"), ("pdm", "", "Public Domain Mark"), ("", "", "")],
+)
+def test_openverse_licences_by_their_names(code, version, name):
+    assert search.licence(code, version) == name
+
+
+def test_commons_is_asked_for_photographs_in_a_width_that_it_has(server):
+    ask(commons, server.url, "can")
+    assert asked(server)["gsrsearch"] == "can filetype:bitmap"
     assert asked(server)["iiurlwidth"] == "960"
 
 

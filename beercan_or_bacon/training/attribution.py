@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 from .table import Record
 
@@ -18,7 +19,7 @@ def write_attribution(data: Path, records: Iterable[Record]) -> None:
         if record.label != label:
             label = record.label
             lines += [f"## {escape(label)}", ""]
-        title = f"[{escape(record.title or 'untitled')}]({address(record.landing_page or record.url)})"
+        title = f"[{escape(record.title or 'untitled')}]({address(record)})"
         lines.append(
             f"- {title} by {escape(record.creator or 'unknown')}, licence {escape(record.licence or 'unknown')},"
             f" by way of {escape(record.provider)}: `{record.file}`"
@@ -34,6 +35,7 @@ def escape(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", " ".join(text.split()))
 
 
-def address(url: str) -> str:
-    """Somebody else's address as a link target in Markdown: nothing in it can end the link."""
-    return "<" + url.replace("<", "%3C").replace(">", "%3E").replace(" ", "%20") + ">"
+def address(record: Record) -> str:
+    """Where the picture is from, as a link target in Markdown: a web page, and nothing in it can end the link."""
+    page = record.landing_page if record.landing_page.startswith(("http://", "https://")) else record.url
+    return quote(page, safe=":/?#@!$&'*+,;=%~")

@@ -128,6 +128,12 @@ def plain(text: object) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text or ""))).split())
 
 
+def licence(code: str, version: str) -> str:
+    """Openverse's code of a licence ("by-sa", "cc0") as the licence calls itself ("CC BY-SA 4.0", "CC0 1.0")."""
+    names = {"cc0": "CC0", "pdm": "Public Domain Mark"}
+    return f"{names.get(code, f'CC {code.upper()}' if code.startswith('by') else code)} {version}".strip()
+
+
 async def openverse(server: Server, query: str, cursor: int = 0) -> Page:
     """Openverse: openly licensed pictures of many sources.
 
@@ -149,7 +155,7 @@ async def openverse(server: Server, query: str, cursor: int = 0) -> Page:
         Candidate(
             url=str(item.get("url") or ""), title=plain(item.get("title")), creator=plain(item.get("creator")),
             landing_page=str(item.get("foreign_landing_url") or ""),
-            licence=f"{item.get('license') or ''} {item.get('license_version') or ''}".strip(),
+            licence=licence(str(item.get("license") or ""), str(item.get("license_version") or "")),
         )
         for item in answer.get("results", [])
     ]  # fmt: skip
