@@ -2,6 +2,9 @@
 
 While pictures arrive, rows are appended: the last row of a label and address counts, and a row cut short (the process
 was killed while it wrote) does not. The next stage that writes the table writes it afresh.
+
+data/reviews.csv: what a person decided, one line a decision, only ever added to. It is laid over the table at every
+reading, so that no stage has to know of it and no rewriting of the table can lose it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -46,11 +50,27 @@ class Record:
     score: float | None = None
 
 
+@dataclass(frozen=True)
+class Review:
+    """A person's decision about a picture; the last one about a picture counts.
+
+    decision: "keep" (under `label`, whatever it was found as), "drop", or "" (taken back: let the machine decide
+        again, under `label`).
+    time: ISO 8601, UTC.
+    """
+
+    sha256: str
+    label: str
+    decision: str
+    time: str = ""
+
+
 COLUMNS = tuple(field.name for field in fields(Record))
+REVIEW_COLUMNS = tuple(field.name for field in fields(Review))
 
 
 def read_table(data: Path) -> list[Record]:
-    """The rows of data/pictures.csv, or [] when there is none yet.
+    """The rows of data/pictures.csv under the decisions of data/reviews.csv, or [] when there is no table yet.
 
     Raises DataError when the file is not such a table.
     """
@@ -69,9 +89,10 @@ def read_table(data: Path) -> list[Record]:
             })
             for row in rows
         ]  # fmt: skip
-        return list({(record.label, record.url): record for record in records}.values())
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is not a table this version wrote ({error}). Move it away and scrape again.") from None
+    last = {(record.label, record.url): record for record in records}
+    return overlay(list(last.values()), read_reviews(data))
 
 
 def write_table(data: Path, records: Iterable[Record]) -> None:
@@ -101,3 +122,56 @@ def _write_rows(file: TextIO, records: Iterable[Record]) -> None:
     for record in records:
         row = asdict(record)
         table.writerow({**row, "score": "" if record.score is None else f"{record.score:.4f}"})
+
+
+def read_reviews(data: Path) -> dict[str, Review]:
+    """The standing decision about each picture a person has looked at: sha256 -> Review."""
+    try:
+        with (Path(data) / "reviews.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        return {}
+    # a line that a crash cut short has fields missing; its decision was never shown as made
+    return {row["sha256"]: Review(**row) for row in rows if set(row) == set(REVIEW_COLUMNS) and row["time"]}
+
+
+def append_review(data: Path, sha256: str, label: str, decision: str) -> Review:
+    """Write one decision to the disk before returning it."""
+    review = Review(sha256, label, decision, datetime.now(UTC).isoformat(timespec="microseconds"))
+    path = Path(data) / "reviews.csv"
+    with path.open("a+", newline="", encoding="utf-8") as file:
+        if file.tell() == 0:
+            csv.DictWriter(file, REVIEW_COLUMNS).writeheader()
+        else:
+            with path.open("rb") as written:  # never write on at the end of a line that a crash cut short
+                written.seek(-1, os.SEEK_END)
+                if written.read(1) != b"\n":
+                    file.write("\r\n")
+        csv.DictWriter(file, REVIEW_COLUMNS).writerow(asdict(review))
+        file.flush()
+        os.fsync(file.fileno())
+    return review
+
+
+def overlay(records: list[Record], reviews: dict[str, Review]) -> list[Record]:
+    """The records as a person decided about them; of several records of one picture at most one is kept."""
+    kept: dict[str, int] = {}  # sha256 -> the record that stands for the picture
+    for index, record in enumerate(records):
+        review = reviews.get(record.sha256)
+        if review and (record.sha256 not in kept or record.label == review.label != records[kept[record.sha256]].label):
+            kept[record.sha256] = index
+
+    def decided(index: int, record: Record) -> Record:
+        review = reviews.get(record.sha256)
+        if not record.sha256 or not review:
+            return record
+        if review.decision == "keep" and kept[record.sha256] == index:
+            return replace(record, label=review.label, decision="keep", reason="review", score=1.0)
+        if review.decision:
+            return replace(record, decision="drop", reason="review", score=0.0)
+        if record.reason != "review":
+            return record
+        label = review.label if record.decision == "keep" else record.label
+        return replace(record, label=label, decision="", reason="", score=None)
+
+    return [decided(index, record) for index, record in enumerate(records)]
