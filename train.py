@@ -37,7 +37,7 @@ def clean(args: argparse.Namespace) -> None:
     """Decide keep or drop for every fetched picture."""
     from beercan_or_bacon.training.clean import clean
 
-    clean(load_classes(args.classes), args.data, arch=args.arch)
+    clean(load_classes(args.classes), args.data)
 
 
 def fit(args: argparse.Namespace) -> None:
