@@ -19,7 +19,7 @@ import os
 import sys
 from pathlib import Path
 
-from beercan_or_bacon.errors import BeerCanOrBaconError
+from beercan_or_bacon.errors import BeerCanOrBaconError, HubError
 from beercan_or_bacon.training.classes import load_classes
 
 HERE = Path(__file__).parent
@@ -63,7 +63,21 @@ def embed(args: argparse.Namespace) -> None:
     print(f"The page is in {out}. Any web server will do; to look at it: python -m http.server -d {out}")
 
 
-STAGES = {stage.__name__: stage for stage in (scrape, clean, fit, export, embed)}
+def push(args: argparse.Namespace) -> None:
+    """model/ -> a model repository on the Hub."""
+    from beercan_or_bacon.training.publish import push
+
+    push(args.out, needed(args.push, "--push USER/REPO"), args.data, private=args.private, overwrite=args.overwrite)
+
+
+def needed(value: str | None, option: str) -> str:
+    """The value of an option that a stage cannot do without."""
+    if not value:
+        raise HubError(f"This stage needs {option}: the name to publish under.")
+    return value
+
+
+STAGES = {stage.__name__: stage for stage in (scrape, clean, fit, export, push, embed)}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -81,6 +95,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--commons", metavar="URL", help="another server for the Wikimedia Commons API")
     parser.add_argument("--engine", action="append", default=[], choices=["openverse", "commons", "bing", "duckduckgo"],
                         help="ask this search engine; may be given again. Default: openverse, commons")  # fmt: skip
+    parser.add_argument("--push", metavar="USER/REPO", help="the model's repository on the Hub")
+    parser.add_argument("--private", action="store_true", help="create it for your eyes only")
+    parser.add_argument("--overwrite", action="store_true", help="even if it has changed since the last push from here")
     return parser.parse_args(arguments)
 
 
@@ -88,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one stage, or the pipeline; the exit status."""
     args = parse(arguments)
     try:
-        for stage in [args.stage] if args.stage else PIPELINE:
+        for stage in [args.stage] if args.stage else PIPELINE + (("push",) if args.push else ()):
             STAGES[stage](args)
     except BeerCanOrBaconError as error:
         print(f"train.py: {error}", file=sys.stderr)

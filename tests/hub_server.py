@@ -24,7 +24,8 @@ import yaml
 TOKENS = {"hf_write": "write", "hf_read": "read"}
 LFS_FROM = 10_000_000  # bytes; and whatever the Hub's usual .gitattributes names
 LFS_NAMES = (".onnx", ".safetensors", ".png", ".jpg", ".tar")
-HANG, CUT, TRICKLE = "hang", "cut", "trickle"
+DATE = "2026-11-01T00:00:00.000Z"
+HANG, CUT, LOST, TRICKLE = "hang", "cut", "lost", "trickle"
 
 
 @dataclass
@@ -84,7 +85,8 @@ class Hub:
 
     requests: "METHOD /path" of each request, in order.
     faults: "METHOD /path" (or a prefix of it) -> (status, sentence); HANG: accept and never answer; CUT: close the
-        connection in the middle of the answer, or of the request's body; TRICKLE: one byte and then nothing.
+        connection in the middle of the answer, or of the request's body; LOST: do it, and close without an answer;
+        TRICKLE: one byte and then nothing.
     jobs: the specification of each job that was run.
     """
 
@@ -152,7 +154,7 @@ class Answer(BaseHTTPRequestHandler):
 
     hub: Hub
     protocol_version = "HTTP/1.1"
-    cut = False
+    cut = lost = False
 
     def handle_one(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -169,7 +171,7 @@ class Answer(BaseHTTPRequestHandler):
             return
         self.body = self.rfile.read(length)
         self.rights = TOKENS.get(self.headers.get("Authorization", "").removeprefix("Bearer "), "")
-        self.cut = fault == CUT
+        self.cut, self.lost = fault == CUT, fault == LOST
         if fault in (HANG, TRICKLE):
             if fault == TRICKLE:
                 self.wfile.write(b"H")
@@ -192,6 +194,9 @@ class Answer(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = handle_one
 
     def reply(self, answer: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        if self.lost:
+            self.close_connection = True
+            return
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         for key, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
@@ -284,7 +289,7 @@ class Answer(BaseHTTPRequestHandler):
         self.find(kind, name, revision)
         commits = self.hub.repo(kind, name, self.rights).commits
         self.reply([
-            {"id": c.sha, "title": c.title, "message": "", "authors": [{"user": "user"}], "date": "2026-11-01T00:00Z"}
+            {"id": c.sha, "title": c.title, "message": "", "authors": [{"user": "user"}], "date": DATE}
             for c in reversed(commits)
         ])  # fmt: skip
 
@@ -374,7 +379,7 @@ class Answer(BaseHTTPRequestHandler):
     def described(self, job: int, stage: str) -> dict:
         spec = self.hub.jobs[job]
         return {
-            "id": str(job), "createdAt": "2026-11-01T00:00:00.000Z", "dockerImage": spec.get("dockerImage"),
+            "id": str(job), "createdAt": DATE, "dockerImage": spec.get("dockerImage"),
             "command": spec["command"], "environment": spec.get("environment", {}), "flavor": spec["flavor"],
             "status": {"stage": stage, "message": None}, "owner": {"id": "1", "name": "user", "type": "user"},
         }  # fmt: skip
