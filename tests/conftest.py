@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import numpy as np
 import onnx
 import pytest
@@ -15,6 +21,7 @@ from huggingface_hub import close_session, constants
 from onnx import TensorProto, helper
 from PIL import Image
 
+ROOT = Path(__file__).parent.parent
 LABELS = ["beer can", "bacon"]
 SIZE = 64  # pixels
 
@@ -143,3 +150,44 @@ def hub(monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield hub
         close_session()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A page that runs in a process of its own."""
+
+    url: str
+    process: subprocess.Popen
+
+
+SERVE = """
+import sys
+from pathlib import Path
+from beercan_or_bacon.serving.classifier import Classifier
+from beercan_or_bacon.serving.page import LAUNCH, build_page
+build_page(Classifier(Path(sys.argv[1])), sorted(Path(sys.argv[2]).glob("*.jpg"))).launch(**LAUNCH)
+"""
+
+
+@pytest.fixture(scope="session")
+def server(tiny_model, tmp_path_factory):
+    """The page with the tiny model and an example of each verdict, served over HTTP."""
+    examples, temporary = tmp_path_factory.mktemp("examples"), tmp_path_factory.mktemp("temporary")
+    for verdict, colour in COLOURS.items():
+        Image.new("RGB", (800, 600), colour).save(examples / f"{verdict.replace(' ', '_')}.jpg")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "TMPDIR": str(temporary)}
+    process = subprocess.Popen([sys.executable, "-c", SERVE, tiny_model, examples], cwd=ROOT, env=environment)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            httpx.get(url)
+            break
+        except httpx.TransportError:
+            assert process.poll() is None, "the page did not start"
+            time.sleep(0.1)
+    yield Server(url, process)
+    process.terminate()
+    process.wait()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import secrets
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 import gradio.component_meta
 from gradio.components.label import LabelConfidence, LabelData
+from gradio.data_classes import ImageData
 from PIL import Image, ImageChops
 
 from ..errors import PictureError
@@ -58,6 +60,24 @@ class Picture(gr.Image):
         if str(url_or_file_path).startswith(("http://", "https://")):
             raise gr.Error("Send the picture as a file, not as an address.", print_exception=False)
         return await super().async_move_resource_to_block_cache(url_or_file_path)
+
+
+class HeatMap(gr.Image):
+    """A picture for the visitor, in a file of its own.
+
+    Gradio's are shared by all to whom the same picture is shown, and rewritten while one of them reads.
+    """
+
+    is_template = True
+
+    def postprocess(self, value: Image.Image | None) -> ImageData | None:
+        """An RGB picture -> a JPEG file in Gradio's temporary folder."""
+        if value is None:
+            return None
+        path = Path(self.GRADIO_CACHE, f"{secrets.token_hex(16)}.jpg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        value.save(path, quality=80)
+        return ImageData(path=str(path), orig_name="where-it-looked.jpg")
 
 
 class Verdict(gr.HTML):
@@ -127,8 +147,8 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
                     label="Picture", show_label=False, buttons=[], alt_text="Your picture", elem_id="bcob-upload",
                     placeholder="Drop a picture here\nor click to choose one",
                 )  # fmt: skip
-                heat = gr.Image(
-                    label="Where it looked", show_label=False, buttons=[], interactive=False, format="jpeg",
+                heat = HeatMap(
+                    label="Where it looked", show_label=False, buttons=[], interactive=False,
                     alt_text="Your picture, bright where the classifier looked", elem_id="bcob-heat",
                 )  # fmt: skip
             verdict = Verdict(about, label="Verdict", elem_id="bcob-verdict")

@@ -1,0 +1,204 @@
+"""The page against what people build today (fastai behind gr.Interface) and against a Gradio page that does nothing.
+
+    python benchmarks/page.py [--model FOLDER] [--seconds N]
+
+All three run side by side and take turns, so that a busy machine slows them alike; what counts is the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+from packaging.requirements import Requirement
+from PIL import Image
+
+HERE = Path(__file__).parent
+PORTS = {"ours": 7911, "fastai": 7912, "empty": 7913}
+CLIENTS = 32
+ROUNDS = 40  # predictions each for a median
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model", default=str(HERE.parent / "model"), help="a model folder (default: the embedded one)"
+    )
+    parser.add_argument("--seconds", type=float, default=10, help="of load, twice for each app")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {
+            "ours": [HERE.parent / "app.py"],
+            "fastai": [HERE / "fastai_app.py", export_learner(Path(folder))],
+            "empty": [HERE / "empty_app.py"],
+        }
+        small, large = draw(Path(folder), 640, 480), draw(Path(folder), 4000, 3000)
+        launches = {name: [] for name in commands}
+        for _ in range(3):
+            for name, command in commands.items():
+                start = time.perf_counter()
+                with serve(name, command, args.model) as (client, _):
+                    predict(client, small)
+                    launches[name].append(time.perf_counter() - start)
+        with ExitStack() as stack:
+            apps = {name: stack.enter_context(serve(name, command, args.model)) for name, command in commands.items()}
+            clients = {name: client for name, (client, _) in apps.items()}
+            rows = {
+                "launch to first answer, s": {name: statistics.median(times) for name, times in launches.items()},
+                "640 px JPEG over HTTP, ms (median)": latency(clients, small),
+                "12-megapixel JPEG over HTTP, ms (median)": latency(clients, large),
+                f"{CLIENTS} clients at once, answers a second": throughput(clients, small, args.seconds),
+                "resident memory after that, MB": {
+                    name: process.memory_info().rss / 1e6 for name, (_, process) in apps.items()
+                },
+            }
+    rows["installed, MB"] = {
+        "ours": installed((HERE.parent / "requirements.txt").read_text().splitlines()),
+        "fastai": installed(["fastai", "gradio"]),
+        "empty": installed(["gradio"]),
+    }
+    print(f"| {'':42} |     ours |   fastai |    empty | ours/fastai | ours/empty |\n|{'-' * 44}|" + "---------:|" * 5)
+    for title, row in rows.items():
+        ours, fastai, empty = row["ours"], row["fastai"], row["empty"]
+        figures = f"{ours:8.1f} | {fastai:8.1f} | {empty:8.1f} | {ours / fastai:11.2f} | {ours / empty:10.2f}"
+        print(f"| {title:42} | {figures} |")
+
+
+def export_learner(folder: Path) -> Path:
+    """A fastai learner as people export it; its weights do not matter here."""
+    code = (
+        "from fastai.vision.all import *; import sys; from pathlib import Path; folder = Path(sys.argv[1])\n"
+        "for i in range(8): Image.new('RGB', (64, 64)).save(folder / f'{\"ab\"[i % 2]}_{i}.png')\n"
+        "dls = ImageDataLoaders.from_name_re(folder, get_image_files(folder), r'(\\w)_', item_tfms=Resize(224), bs=2)\n"
+        "vision_learner(dls, resnet18, pretrained=False).export(folder / 'export.pkl')"
+    )
+    subprocess.run([sys.executable, "-c", code, folder], check=True, capture_output=True)
+    return folder / "export.pkl"
+
+
+def draw(folder: Path, width: int, height: int) -> Path:
+    """A JPEG with about as much detail as a photograph."""
+    random = np.random.default_rng(0)
+    coarse = Image.fromarray(random.integers(0, 256, (height // 16, width // 16, 3), dtype=np.uint8))
+    pixels = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    pixels = (pixels + random.normal(0, 6, pixels.shape)).clip(0, 255).astype(np.uint8)
+    path = folder / f"{width}.jpg"
+    Image.fromarray(pixels).save(path, quality=88)
+    return path
+
+
+@contextmanager
+def serve(name: str, command: list, model: str) -> Iterator[tuple[httpx.Client, psutil.Process]]:
+    """Run an app on its port until the block ends."""
+    environment = {
+        **os.environ,
+        "GRADIO_SERVER_PORT": str(PORTS[name]),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "MODEL": model,
+    }
+    process = psutil.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{PORTS[name]}", timeout=120)
+    try:
+        while True:
+            try:
+                client.get("/gradio_api/startup-events")
+                break
+            except httpx.TransportError:
+                if process.poll() is not None:
+                    raise SystemExit(f"{command[0]} ended with status {process.returncode}.") from None
+                time.sleep(0.02)
+        yield client, process
+    finally:
+        client.close()
+        process.terminate()
+        process.wait()
+
+
+def predict(client: httpx.Client, picture: Path) -> None:
+    """One prediction as an HTTP client makes it: upload, call, read the answer."""
+    paths = client.post("/gradio_api/upload", files={"files": picture.read_bytes()}).raise_for_status().json()
+    data = [{"path": paths[0], "meta": {"_type": "gradio.FileData"}}]
+    event = client.post("/gradio_api/call/predict", json={"data": data}).raise_for_status().json()["event_id"]
+    answer = client.get(f"/gradio_api/call/predict/{event}").raise_for_status().text
+    if "event: complete" not in answer or "label" not in json.loads(answer.split("data: ", 1)[1])[0]:
+        raise RuntimeError(answer)
+
+
+def latency(clients: dict[str, httpx.Client], picture: Path) -> dict[str, float]:
+    """Median milliseconds of a prediction, the apps taking turns."""
+    times = {name: [] for name in clients}
+    for round_ in range(ROUNDS + 3):
+        for name, client in clients.items():
+            start = time.perf_counter()
+            predict(client, picture)
+            if round_ >= 3:  # the first few warm up
+                times[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def throughput(clients: dict[str, httpx.Client], picture: Path, seconds: float) -> dict[str, float]:
+    """Answers a second to many clients at once; every failure raises."""
+    counts = dict.fromkeys(clients, 0)
+    failures = []
+    for _ in range(2):
+        for name, client in clients.items():
+            end = time.monotonic() + seconds
+
+            def visit(name=name, url=client.base_url, end=end):
+                with httpx.Client(base_url=url, timeout=120) as own:
+                    while time.monotonic() < end:
+                        try:
+                            predict(own, picture)
+                        except Exception as error:
+                            failures.append(f"{name}: {error!r}")
+                            return
+                        counts[name] += 1
+
+            threads = [threading.Thread(target=visit) for _ in range(CLIENTS)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    if failures:
+        raise SystemExit("\n".join(failures))
+    return {name: count / seconds / 2 for name, count in counts.items()}
+
+
+def installed(requirements: list[str]) -> float:
+    """MB that these requirements and all that they require take on disk, as installed here."""
+    todo, sizes = list(requirements), {}
+    while todo:
+        line = todo.pop().split("#")[0].strip()
+        if not line:
+            continue
+        requirement = Requirement(line)
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        if name in sizes or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        files = (Path(distribution.locate_file(file)) for file in distribution.files or ())
+        sizes[name] = sum(file.stat().st_size for file in files if file.is_file())
+        todo += distribution.requires or ()
+    return sum(sizes.values()) / 1e6
+
+
+if __name__ == "__main__":
+    main()
