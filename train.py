@@ -40,6 +40,13 @@ def clean(args: argparse.Namespace) -> None:
     clean(load_classes(args.classes), args.data)
 
 
+def review(args: argparse.Namespace) -> None:
+    """A page to look at the doubtful pictures and decide."""
+    from beercan_or_bacon.training.review import review
+
+    review(load_classes(args.classes), args.data)
+
+
 def fit(args: argparse.Namespace) -> None:
     """Fine-tune with fastai on the kept pictures, evaluate on held-out ones, save both under data/fit/."""
     from beercan_or_bacon.training.learner import fit
@@ -77,7 +84,7 @@ def needed(value: str | None, option: str) -> str:
     return value
 
 
-STAGES = {stage.__name__: stage for stage in (scrape, clean, fit, export, push, embed)}
+STAGES = {stage.__name__: stage for stage in (scrape, clean, review, fit, export, push, embed)}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
