@@ -8,18 +8,20 @@ When that model cannot be had, or is not what it should be, model/ serves and th
 """
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import choose_model
-from beercan_or_bacon.serving.page import LAUNCH, build_page
+from beercan_or_bacon.serving.page import build_page, launch
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped like this, it still deletes the uploads
     source = choose_model(os.environ.get("MODEL", ""), os.environ.get("MODEL_REVISION", ""), default=HERE / "model")
     page = build_page(
         Classifier(source.folder),
@@ -27,7 +29,7 @@ def main() -> None:
         model=f"{source.name} {source.revision}".strip(),
         note=source.note,
     )
-    page.launch(**LAUNCH)
+    launch(page)
 
 
 if __name__ == "__main__":

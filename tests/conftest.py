@@ -164,8 +164,8 @@ SERVE = """
 import sys
 from pathlib import Path
 from beercan_or_bacon.serving.classifier import Classifier
-from beercan_or_bacon.serving.page import LAUNCH, build_page
-build_page(Classifier(Path(sys.argv[1])), sorted(Path(sys.argv[2]).glob("*.jpg"))).launch(**LAUNCH)
+from beercan_or_bacon.serving.page import build_page, launch
+launch(build_page(Classifier(Path(sys.argv[1])), sorted(Path(sys.argv[2]).glob("*.jpg"))))
 """
 
 

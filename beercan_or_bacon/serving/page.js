@@ -1,5 +1,5 @@
 // Draws a verdict. Gradio runs this once, as the body of a function, with
-// element: the panel; props: value ({label, confidences} or null), labels, thresholds, close, pending; watch(prop, callback).
+// element: the panel; props: value ({label, confidences}, {error} or null), labels, thresholds, close; watch(prop, callback).
 const stage = element.closest("#bcob-stage");
 const page = element.closest(".gradio-container");
 const find = (selector) => element.querySelector(selector);
@@ -15,23 +15,23 @@ function sureness(shares) {
   return least >= 0.95 ? "Very sure." : least >= 0.8 ? "Fairly sure." : "Not very sure.";
 }
 
-function show(verdict) {
-  stage.classList.remove("bcob-pending");
-  where.disabled = !verdict;
-  if (!verdict) look(false);
-  const shares = verdict ? verdict.confidences.map((c) => c.confidence) : props.labels.map(() => 0);
-  const present = props.labels.map((_, i) => i).filter((i) => shares[i] >= props.thresholds[i]);
+function show(answer) {
+  const verdict = answer?.label ? answer : null;
+  const shares = props.labels.map((_, i) => verdict?.confidences[i].confidence ?? 0);
+  const present = shares.flatMap((share, i) => (share >= props.thresholds[i] ? [i] : []));
   element.querySelectorAll(".bcob-row").forEach((row, i) => {
-    row.querySelector(".bcob-fill").style.width = `${100 * shares[i]}%`;
     const percent = Math.min(99, Math.max(1, Math.round(100 * shares[i]))); // nothing is certain
+    row.querySelector(".bcob-fill").style.width = `${100 * shares[i]}%`;
     row.querySelector(".bcob-share").textContent = verdict ? `${percent} %` : "";
   });
-  word.textContent = verdict ? verdict.label : idle.word;
-  word.style.setProperty(
-    "--accent",
-    !verdict ? "" : present.length == 1 ? `var(--bcob-class-${present[0] % 5})` : `var(--bcob-${present.length ? "text" : "neither"})`,
-  );
-  words.textContent = verdict ? sureness(shares) : idle.words;
+  const colour = !verdict ? "muted" : !present.length ? "neither" : present.length > 1 ? "text" : `class-${present[0] % 5}`;
+  word.style.setProperty("--accent", `var(--bcob-${colour})`);
+  word.textContent = verdict?.label ?? (answer ? "Hm." : idle.word);
+  words.textContent = verdict ? sureness(shares) : (answer?.error ?? idle.words);
+  where.disabled = !verdict;
+  if (!verdict) look(false);
+  stage.classList.remove("bcob-pending");
+  stage.classList.toggle("bcob-unreadable", Boolean(answer?.error));
 }
 
 function look(pressed) {
@@ -41,17 +41,34 @@ function look(pressed) {
 
 where.addEventListener("click", () => look(where.getAttribute("aria-pressed") != "true"));
 watch("value", () => show(props.value));
-document.addEventListener("bcob-failed", () => show(null));
+document.addEventListener("bcob-answered", () => show(props.value)); // the value may be the one before
+document.addEventListener("bcob-failed", () => show({ error: "The page is busy. Try again in a moment." }));
 document.addEventListener("bcob-asked", () => {
-  stage.classList.remove("bcob-unseen");
+  stage.classList.remove("bcob-unseen", "bcob-unreadable");
   stage.classList.add("bcob-pending");
-  word.textContent = "Looking…";
-  words.textContent = "";
   word.style.removeProperty("--accent");
+  [word.textContent, words.textContent] = ["Looking…", ""];
 });
 
 // A picture the browser cannot show (HEIC, TIFF): the answer's own rendering of it stands in
 stage.addEventListener("error", (event) => event.target.matches("#bcob-upload img") && stage.classList.add("bcob-unseen"), true);
+
+// A picture may be dropped or pasted anywhere on the page. A file whose kind the browser does not know (HEIC, in many)
+// is left for the server to judge.
+function give(event, transfer) {
+  const file = transfer?.files[0];
+  if (!file) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const files = new DataTransfer();
+  files.items.add(file.type ? file : new File([file], file.name, { type: "image/unknown" }));
+  const input = page.querySelector("#bcob-upload input[type=file]");
+  input.files = files.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+document.addEventListener("paste", (event) => give(event, event.clipboardData), true);
+document.addEventListener("drop", (event) => give(event, event.dataTransfer), true);
+document.addEventListener("dragover", (event) => event.preventDefault());
 
 // "Embed this": this page's own address, without its parameters, in every snippet
 const here = window.location.origin + window.location.pathname.replace(/\/$/, "");

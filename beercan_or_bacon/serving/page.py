@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
+import os
 import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 import gradio.component_meta
+from fastapi import FastAPI
 from gradio.components.label import LabelConfidence, LabelData
 from gradio.data_classes import ImageData
 from PIL import Image, ImageChops
@@ -20,20 +26,9 @@ from .classifier import Classifier, Description, Prediction
 from .pictures import MAX_BYTES, open_picture
 
 HERE = Path(__file__).parent
+KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
 PREVIEW_SIDE = 512  # pixels, the heat-map picture's longer side at most
 COLOURS = ((240, 180, 41), (255, 110, 94), (108, 195, 230), (163, 207, 115), (200, 162, 240))  # RGB, per class in turn
-
-# What launch() takes: the look, and nothing that follows, records or lets in more than the page needs.
-LAUNCH = {
-    "css_paths": HERE / "page.css",
-    "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-    "footer_links": ["api", "gradio"],
-    "run_history": False,
-    "enable_monitoring": False,
-    "max_file_size": MAX_BYTES,
-    "ssr_mode": False,
-    "pwa": False,
-}
 
 # Gradio writes a type stub beside the source of every component class; this page writes to the temporary folder only.
 gradio.component_meta.create_or_modify_pyi = lambda *_: None
@@ -44,16 +39,16 @@ class Picture(gr.Image):
 
     is_template = True  # the browser's part is gr.Image's
 
-    def preprocess(self, payload) -> Image.Image | None:
-        """The upload as an RGB picture. Raises gr.Error with a sentence for the visitor."""
+    def preprocess(self, payload) -> Image.Image | PictureError | None:
+        """The upload as an RGB picture, or what is wrong with it."""
         if payload is None:
             return None
-        if not payload.path:
-            raise gr.Error("Send the picture as a file.", print_exception=False)
         try:
+            if not payload.path:
+                raise PictureError("Send the picture as a file.")
             return open_picture(Path(payload.path))
         except PictureError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            return error
 
     async def async_move_resource_to_block_cache(self, url_or_file_path):
         """Uploads only: the server fetches nothing on a visitor's behalf."""
@@ -107,10 +102,12 @@ class Verdict(gr.HTML):
             **more,
         )
 
-    def postprocess(self, value: Prediction | None) -> dict | None:
+    def postprocess(self, value: Prediction | PictureError | None) -> dict | None:
         """Prediction -> {"label": the verdict, "confidences": [{"label", "confidence"}, ...] in the model's order}."""
         if value is None:
             return None
+        if isinstance(value, PictureError):
+            return {"error": str(value)}
         shares = [LabelConfidence(label=label, confidence=round(p, 4)) for label, p in value.probabilities.items()]
         return LabelData(label=value.verdict, confidences=shares).model_dump()
 
@@ -124,20 +121,24 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
 
     examples: pictures to click on. model: what the About part calls the model, with its revision.
     note: why the embedded default answers instead of the model that was asked for, or "".
-    Launch the page with `page.launch(**LAUNCH)`.
     """
     about = classifier.description
 
-    def predict(picture):
-        if picture is None:
-            return None, None
+    def look(picture):
+        if not isinstance(picture, Image.Image):
+            return picture, None
         prediction = classifier.predict(picture)
         return prediction, heat_picture(picture, prediction)
+
+    def predict(picture):
+        if isinstance(picture, PictureError):  # the page shows it in the verdict's place; over HTTP it is an error
+            raise gr.Error(str(picture), print_exception=False)
+        return look(picture)
 
     def pick(event: gr.EventData):
         return str(examples[event.index])
 
-    with gr.Blocks(title=about.title, analytics_enabled=False, delete_cache=(60, 600)) as page:
+    with gr.Blocks(title=about.title, analytics_enabled=False) as page:
         gr.HTML(f"<h1>{escape(about.title)}</h1><p>{escape(about.tagline)}</p>", elem_id="bcob-title")
         if note:
             gr.HTML(escape(note), elem_id="bcob-note")
@@ -153,6 +154,7 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
                 )  # fmt: skip
             verdict = Verdict(about, label="Verdict", elem_id="bcob-verdict")
         if examples:
+            gr.set_static_paths(examples)
             strip = gr.HTML(
                 examples_html(examples), elem_id="bcob-examples", apply_default_css=False,
                 js_on_load="element.addEventListener('click', ({target}) => { const button = target.closest('button');"
@@ -161,14 +163,62 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
             strip.click(pick, None, picture, api_visibility="private", show_progress="hidden")
         gr.HTML(embed_html(about.title) + about_html(about, model), elem_id="bcob-more", apply_default_css=False)
 
-        picture.change(
-            predict, picture, [verdict, heat], api_name="predict", show_progress="hidden",
+        asked = picture.change(
+            look, picture, [verdict, heat], api_visibility="private", show_progress="hidden",
             js=f"(picture) => {{ if (picture) {_tell('asked')} return picture; }}",
-        ).failure(
-            None, None, picture, api_visibility="private", js=f"() => {{ {_tell('failed')} return null; }}"
         )  # fmt: skip
-    page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
+        asked.success(None, js=f"() => {{ {_tell('answered')} }}", api_visibility="private")
+        asked.failure(None, js=f"() => {{ {_tell('failed')} }}", api_visibility="private")
+        gr.Button(visible=False).click(predict, picture, [verdict, heat], api_name="predict")
     return page
+
+
+def launch(page: gr.Blocks) -> None:
+    """Serve the page until it is stopped, with its look, and with nothing that follows, records or keeps visitors."""
+    page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
+    page.launch(
+        css_paths=HERE / "page.css",
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        footer_links=["api", "gradio"],
+        max_file_size=MAX_BYTES,
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        app_kwargs={"lifespan": _forgetting},
+    )
+
+
+@asynccontextmanager
+async def _forgetting(app: FastAPI) -> AsyncIterator[None]:
+    """While the app runs, delete uploads and answers after KEEP_SECONDS; at its end, delete what is left.
+
+    Gradio's own `delete_cache` gives up for good when a picture arrives while it deletes.
+    """
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS / 20)
+            delete_older(app.get_blocks(), KEEP_SECONDS)
+
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        delete_older(app.get_blocks(), -1)
+
+
+def delete_older(page: gr.Blocks, seconds: float) -> None:
+    """Delete the files that came in or were made more than this many seconds ago."""
+    latest = time.time() - seconds
+    for paths in page.temp_file_sets:
+        for path in list(paths):
+            with suppress(FileNotFoundError):
+                if os.lstat(path).st_ctime > latest:
+                    continue
+                os.remove(path)
+            paths.discard(path)
 
 
 def _tell(event: str) -> str:
