@@ -1,0 +1,121 @@
+"""data/fit/ -> the published model folder: model.onnx, classifier.json, and timm's Hub format."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import timm
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import load_file
+from torch import nn
+
+from ..errors import DataError
+from .classes import Classes
+
+OPSET = 17  # old enough for every runtime in use, new enough for all that is needed
+
+
+class Published(nn.Module):
+    """uint8 pictures -> calibrated probabilities and heat map; normalisation and sigmoid are inside."""
+
+    def __init__(self, model: nn.Module, mean, std):
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # uint8 [n, h, w, 3]
+        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        x = self.model.forward_features(x)  # [n, channels, h/32, w/32]
+        classifier = self.model.get_classifier()
+        # class activation map (Zhou et al. 2016): the classifier applied at every place; its mean is the logit
+        local = nn.functional.conv2d(x, classifier.weight[:, :, None, None], classifier.bias)
+        return local.mean((2, 3)).sigmoid(), local.sigmoid()
+
+
+def load_fitted(data: Path) -> tuple[nn.Module, dict]:
+    """The trained timm model and data/fit/fit.json. Raises DataError when there is no finished fit."""
+    folder = Path(data) / "fit"
+    try:
+        settings = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+        model = timm.create_model(settings["arch"], pretrained=False, num_classes=len(settings["labels"]))
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (FileNotFoundError, ValueError, KeyError):
+        raise DataError(f"{folder} holds no finished fit. Run `python train.py fit` first.") from None
+    return model.eval(), settings
+
+
+def export(classes: Classes, data: Path, out: Path) -> None:
+    """Write the published model; each file replaces the old one whole."""
+    model, settings = load_fitted(data)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    graph = to_onnx(Published(model, settings["mean"], settings["std"]).eval(), settings["size"])
+    replace(out / "model.onnx", graph)
+    size = settings["size"]
+    description = {
+        "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
+        "thresholds": [round(t, 4) for t in settings["thresholds"]],
+        "close": [[round(low, 4), round(high, 4)] for low, high in settings["close"]],
+        "input": {"size": size, "resize": "pad", "interpolation": "bicubic", "fill": settings["fill"]},
+        "metrics": settings["metrics"], "training": settings["training"], "versions": settings["versions"],
+    }  # fmt: skip
+    replace(out / "classifier.json", (json.dumps(description, indent=1, ensure_ascii=False) + "\n").encode())
+    shutil.copyfile(Path(data) / "fit" / "model.safetensors", out / "model.safetensors")
+    hub = {
+        "architecture": settings["arch"],
+        "num_classes": len(settings["labels"]),
+        "num_features": model.num_features,
+        "label_names": settings["labels"],
+        "pretrained_cfg": {
+            **{key: settings[key] for key in ("mean", "std")},
+            "input_size": [3, size, size], "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "border",
+            "num_classes": len(settings["labels"]), "pool_size": None,
+            "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
+        },
+    }  # fmt: skip
+    replace(out / "config.json", (json.dumps(hub, indent=1) + "\n").encode())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader never sees half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def to_onnx(model: nn.Module, size: int) -> bytes:
+    """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
+    buffer = io.BytesIO()
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter is deprecated; its successor needs another package
+        torch.onnx.export(
+            model, (example,), buffer, dynamo=False, opset_version=OPSET, input_names=["image"],
+            output_names=["probabilities", "heatmap"],
+            dynamic_axes={name: {0: "n"} for name in ("image", "probabilities", "heatmap")},
+        )  # fmt: skip
+    graph = onnx.load_model_from_string(buffer.getvalue())
+    store_half(graph.graph)
+    onnx.checker.check_model(graph)
+    return graph.SerializeToString()
+
+
+def store_half(graph: onnx.GraphProto, smallest: int = 1024) -> None:
+    """Store every float32 weight of at least that many numbers as float16, with a Cast where it is used."""
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < smallest:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half"))
+        casts.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)

@@ -1,0 +1,316 @@
+"""The kept pictures -> a fastai Learner, held-out predictions for every picture, and data/fit/.
+
+The backbone is cut in two. Its early stages are frozen, batch norm included, so what they say of a picture never
+changes: they look once at a few augmented views of every picture, and only the late stages and the head are trained,
+on those cached feature maps. That makes one training run a matter of seconds and cross-validation affordable, so that
+every picture gets a prediction from a model that has seen neither it nor any other picture of its source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from fastai.vision.all import (
+    Adam,
+    BCEWithLogitsLossFlat,
+    BnFreeze,
+    Callback,
+    DataLoaders,
+    Learner,
+    MixUp,
+    set_seed,
+)
+from safetensors.torch import save_file
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+from tqdm import tqdm
+
+from ..serving.classifier import InputRule, fit_to_square
+from ..serving.pictures import open_picture
+from .backbone import create_backbone, cut
+from .classes import Classes
+from .examples import FOLDS, Example, folds_of, joined_sources, kept_examples
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings that experiments chose; benchmarks/README.md has the table."""
+
+    size: int = 260  # pixels, the padded square's side
+    fill: tuple[int, int, int] = (255, 255, 255)  # RGB around a picture that is not square
+    views: int = 2  # augmented looks at each picture, beside the plain one
+    late: float = 0.2  # the share of the backbone's parameters that is trained, at least
+    lr: float = 5e-4  # one-cycle peak
+    weight_decay: float = 0.05
+    batch: int = 64
+    mixup: float = 0.3  # alpha of the Beta distribution; acts on feature maps
+    smoothing: float = 0.05  # targets are smoothing/2 and 1 - smoothing/2
+    average_from: float = 0.5  # weights are averaged over the steps after this share of the training
+
+
+def best_device() -> str:
+    """cuda, else mps, else cpu."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+class Views(Dataset):
+    """Pictures as the backbone takes them: item i*(views+1) is picture i as served, those after it augmented."""
+
+    def __init__(self, examples: Sequence[Example], recipe: Recipe, mean, std, seed: int):
+        self.paths = [example.path for example in examples]
+        self.looks, self.seed = recipe.views + 1, seed
+        self.rule = InputRule(size=recipe.size, resize="pad", interpolation="bicubic", fill=recipe.fill)
+        fill = list(recipe.fill)
+        self.augment = v2.Compose([
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([v2.RandomChoice([v2.RandomRotation((a, a), fill=fill) for a in (90, 180, 270)])], p=0.25),
+            v2.RandomAffine(20, (0.1, 0.1), (0.6, 1.4), 8, v2.InterpolationMode.BILINEAR, fill),
+            v2.ColorJitter(0.3, 0.3, 0.3, 0.03),
+        ])  # fmt: skip
+        self.normalise = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+
+    def __len__(self) -> int:
+        return len(self.paths) * self.looks
+
+    def __getitem__(self, item: int) -> torch.Tensor:
+        index, look = divmod(item, self.looks)
+        image = fit_to_square(open_picture(self.paths[index]), self.rule)
+        if look:
+            with torch.random.fork_rng(devices=[]):  # the same view whatever the order and number of workers
+                torch.manual_seed(hash((self.seed, item)))
+                image = self.augment(image)
+        return self.normalise(image)  # float32 [3, size, size]
+
+
+def cache_features(
+    early: nn.Module, examples: Sequence[Example], recipe: Recipe, mean, std, *, seed: int, device: str
+) -> torch.Tensor:
+    """What the frozen early stages say of every view: float16 [pictures, views + 1, channels, height, width]."""
+    views = Views(examples, recipe, mean, std, seed)
+    workers = min(8, os.cpu_count() or 1) if len(views) > 500 else 0
+    loader = DataLoader(views, batch_size=32, num_workers=workers)
+    early = early.to(device, memory_format=torch.channels_last).eval()
+    maps = None
+    with torch.inference_mode(), torch.autocast("cuda", enabled=device == "cuda"):
+        done = 0
+        for batch in tqdm(loader, desc="Looking at the pictures", unit_scale=32, unit="view"):
+            batch = batch.to(device, memory_format=torch.channels_last, non_blocking=True)
+            out = early(batch).half().cpu()
+            if maps is None:
+                maps = torch.empty((len(views), *out.shape[1:]), dtype=torch.float16)
+            maps[done : done + len(out)] = out
+            done += len(out)
+    return maps.unflatten(0, (len(examples), views.looks))
+
+
+class FeatureMaps(Dataset):
+    """Cached maps with their targets; a random view of each picture, or the plain one."""
+
+    def __init__(self, maps: torch.Tensor, targets: torch.Tensor, indices: np.ndarray, *, augmented: bool):
+        self.maps, self.targets, self.indices, self.augmented = maps, targets, indices, augmented
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
+        index = self.indices[item]
+        look = int(torch.randint(self.maps.shape[1], ())) if self.augmented else 0
+        return self.maps[index, look].float(), self.targets[index]
+
+
+class PooledHead(nn.Module):
+    """Feature map -> one logit per label: timm's own pooling and classifier."""
+
+    def __init__(self, classifier: nn.Linear):
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # [n, channels, h, w] -> [n, labels]
+        return self.classifier(x.mean((2, 3)))
+
+
+class AverageWeights(Callback):
+    """Finish with the mean of the weights over the last part of the training (Izmailov et al. 2018, SWA)."""
+
+    def __init__(self, start: float):
+        self.start = start
+
+    def before_fit(self):
+        self.mean, self.steps = None, 0
+
+    def after_step(self):
+        if self.pct_train < self.start:
+            return
+        self.steps += 1
+        weights = [p.detach() for p in self.model.parameters() if p.requires_grad]
+        if self.mean is None:
+            self.mean = [w.clone() for w in weights]
+        else:
+            torch._foreach_lerp_(self.mean, weights, 1 / self.steps)
+
+    def before_validate(self):
+        if self.mean is not None and self.epoch == self.n_epoch - 1:
+            with torch.no_grad():
+                for p, mean in zip((p for p in self.model.parameters() if p.requires_grad), self.mean, strict=True):
+                    p.copy_(mean)
+
+
+def start_head(classifier: nn.Linear, features: np.ndarray, targets: np.ndarray) -> None:
+    """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise."""
+    scale = features.std() * np.sqrt(features.shape[1])
+    with torch.no_grad():
+        for label in range(targets.shape[1]):
+            regression = LogisticRegression(C=10, max_iter=300).fit(features / scale, targets[:, label])
+            classifier.weight[label] = torch.from_numpy(regression.coef_[0] / scale)
+            classifier.bias[label] = float(regression.intercept_[0])
+
+
+def train_late(
+    model: nn.Module, maps: torch.Tensor, targets: np.ndarray, train: np.ndarray, valid: np.ndarray,
+    recipe: Recipe, *, epochs: int, seed: int, device: str,
+) -> Learner:  # fmt: skip
+    """Fine-tune the late stages and the head on cached maps, one cycle. The model is trained in place.
+
+    model: a timm model with as many outputs as targets has columns; its early stages stay as they are.
+    train, valid: indices into maps and targets.
+    """
+    set_seed(seed, reproducible=True)
+    _, late = cut(model, recipe.late)
+    head = PooledHead(model.get_classifier())
+    net = nn.Sequential(late, head).to(device, memory_format=torch.channels_last)
+    plain = pooled(late, maps[train, 0], device)
+    start_head(head.classifier, plain, targets[train])
+    for module in net.modules():  # ImageNet's statistics are better than a batch's of so few pictures
+        if isinstance(module, nn.BatchNorm2d):
+            module.requires_grad_(False)
+    smooth = torch.from_numpy(targets * (1 - recipe.smoothing) + recipe.smoothing / 2).float()
+    dls = DataLoaders.from_dsets(
+        FeatureMaps(maps, smooth, train, augmented=True),
+        FeatureMaps(maps, torch.from_numpy(targets).float(), valid, augmented=False),
+        bs=recipe.batch, device=torch.device(device), num_workers=0,
+    )  # fmt: skip
+    learner = Learner(
+        dls, net, loss_func=BCEWithLogitsLossFlat(), opt_func=Adam, wd=recipe.weight_decay, train_bn=False,
+        cbs=[BnFreeze(), MixUp(recipe.mixup), AverageWeights(recipe.average_from)],
+    )  # fmt: skip
+    if device == "cuda":
+        learner.to_fp16()
+    with learner.no_logging(), learner.no_bar():
+        learner.fit_one_cycle(epochs, lr_max=recipe.lr)
+    return learner
+
+
+def pooled(late: nn.Module, maps: torch.Tensor, device: str) -> np.ndarray:
+    """The classifier's input: late stages, then the mean over the map. float32 [n, channels]."""
+    late.eval()
+    with torch.inference_mode():
+        return np.concatenate([
+            late(batch.to(device).float().contiguous(memory_format=torch.channels_last)).mean((2, 3)).cpu().numpy()
+            for batch in maps.split(64)
+        ])  # fmt: skip
+
+
+def local_logits(learner: Learner, maps: torch.Tensor) -> np.ndarray:
+    """The head at every place of the feature map: float32 [n, labels, h, w]. Its mean over the places is the logit."""
+    late, head = learner.model.eval()
+    device = head.classifier.weight.device
+    with torch.inference_mode():
+        places = [head.classifier(late(batch.to(device).float()).permute(0, 2, 3, 1)) for batch in maps.split(64)]
+    return torch.cat(places).permute(0, 3, 1, 2).cpu().numpy()
+
+
+def fresh_model(arch: str, outputs: int) -> nn.Module:
+    """The pretrained backbone with a new head."""
+    model = create_backbone(arch)
+    model.reset_classifier(outputs)
+    return model
+
+
+def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, device: str | None) -> None:
+    """Cross-validate, train on everything, and save both under data/fit/; skipped when nothing has changed.
+
+    data/fit/ then holds model.safetensors (the timm model with calibrated logits), fit.json (all that export needs),
+    losses.csv (every picture's held-out loss, for review) and the report.
+    """
+    from .evaluate import counts, evaluate
+
+    data, recipe, device = Path(data), Recipe(), device or best_device()
+    folder = data / "fit"
+    examples = kept_examples(classes, data)
+    mark = fingerprint(classes, examples, recipe, arch, epochs, seed)
+    if saved_mark(folder) == mark:
+        print("fit: nothing has changed since the last one.")
+        return
+    model = fresh_model(arch, len(classes.labels))
+    early, _ = cut(model, recipe.late)
+    mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
+    maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
+    targets = np.array([example.target for example in examples], np.float32)
+    held_out: list = [None] * len(examples)
+    for train, valid in tqdm(folds_of(examples, FOLDS, seed), desc="Training with one part held out", unit="fold"):
+        fold = fresh_model(arch, len(classes.labels))
+        learner = train_late(fold, maps, targets, train, valid, recipe, epochs=epochs, seed=seed, device=device)
+        for index, local in zip(valid, local_logits(learner, maps[valid, 0]), strict=True):
+            held_out[index] = local
+    everything = np.arange(len(examples))
+    print("Training on everything")
+    train_late(model, maps, targets, everything, everything[:0], recipe, epochs=epochs, seed=seed, device=device)
+    folder.mkdir(parents=True, exist_ok=True)
+    rule = InputRule(size=recipe.size, resize="pad", interpolation="bicubic", fill=recipe.fill)
+    report = evaluate(classes, examples, joined_sources(examples), np.stack(held_out), rule, folder)
+    calibrate(model.get_classifier(), report.temperatures)
+    save_file(
+        {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, folder / "model.safetensors"
+    )
+    settings = {
+        "mark": mark, "arch": arch, "labels": classes.labels, "size": recipe.size, "fill": recipe.fill,
+        "mean": mean, "std": std, **asdict(report),
+        "training": {
+            "pictures": counts(classes, examples),
+            "sources": len({group for example in examples for group in example.groups}),
+            "sha256": hashlib.sha256("\n".join(sorted(e.record.sha256 for e in examples)).encode()).hexdigest(),
+            "recipe": asdict(recipe), "epochs": epochs, "seed": seed, "backbone": arch,
+        },
+        "versions": {name: version(name) for name in ("torch", "fastai", "timm", "onnx", "onnxruntime")},
+    }  # fmt: skip
+    temporary = folder / "fit.json.tmp"
+    temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    temporary.replace(folder / "fit.json")
+
+
+def calibrate(classifier: nn.Linear, temperatures: Sequence[float]) -> None:
+    """Divide each label's logit by its temperature, inside the weights: nothing downstream needs to know."""
+    with torch.no_grad():
+        scale = torch.tensor(temperatures, device=classifier.weight.device)
+        classifier.weight /= scale[:, None]
+        classifier.bias /= scale
+
+
+def fingerprint(classes: Classes, examples: Sequence[Example], *settings) -> str:
+    """Changes when anything that the fit depends on does."""
+    facts = [
+        classes.labels,
+        sorted((e.record.sha256, e.target, sorted(e.groups)) for e in examples),
+        *map(str, settings),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def saved_mark(folder: Path) -> str | None:
+    """The fingerprint of the fit that lies in the folder, if a whole one does."""
+    try:
+        return json.loads((folder / "fit.json").read_text(encoding="utf-8"))["mark"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
