@@ -199,7 +199,7 @@ def train_late(
     dls = DataLoaders.from_dsets(
         FeatureMaps(maps, smooth, train, augmented=True),
         FeatureMaps(maps, torch.from_numpy(targets).float(), valid, augmented=False),
-        bs=recipe.batch, device=torch.device(device), num_workers=0,
+        bs=recipe.batch, device=torch.device(device), num_workers=0, drop_last=False,
     )  # fmt: skip
     learner = Learner(
         dls, net, loss_func=BCEWithLogitsLossFlat(), opt_func=Adam, wd=recipe.weight_decay, train_bn=False,

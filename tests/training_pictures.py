@@ -1,0 +1,60 @@
+"""A small drawn data set: red stripes against blue cylinders against everything else, from several sources."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from beercan_or_bacon.training.classes import Classes
+from beercan_or_bacon.training.table import Record, write_table
+
+CLASSES = Classes(
+    ("beer can", "bacon"),
+    {"beer can": ("beer can",), "bacon": ("bacon",), "neither": ("photo",)},
+    "Beer can or bacon?",
+    "A tagline.",
+)
+
+
+def draw_picture(label: str, chance: np.random.Generator) -> Image.Image:
+    """A picture of a label, never the same twice."""
+    size = tuple(int(side) for side in chance.integers(90, 160, 2))
+    image = Image.new("RGB", size, tuple(int(c) for c in chance.integers(150, 256, 3)))
+    pen = ImageDraw.Draw(image)
+    x, y = (int(side * chance.uniform(0.2, 0.4)) for side in size)
+    w, h = size[0] // 3, size[1] // 2
+    if label == "beer can":
+        pen.rounded_rectangle((x, y, x + w, y + h), 8, fill=(20, 40, 220), outline="black")
+    elif label == "bacon":
+        for stripe in range(0, h, 12):
+            pen.rectangle((x, y + stripe, x + w, y + stripe + 6), fill=(200, 30, 40))
+    else:
+        pen.ellipse((x, y, x + w, y + w), fill=(40, 160, 60))
+    return image
+
+
+def write_data(data: Path, per_label: int = 15, seed: int = 0) -> Path:
+    """A data folder as the cleaning leaves it: three pictures a source."""
+    chance = np.random.default_rng(seed)
+    (data / "pictures").mkdir(parents=True)
+    records = []
+    for label in CLASSES.searches:
+        for number in range(per_label):
+            image = draw_picture(label, chance)
+            path = data / "pictures" / f"{label.replace(' ', '-')}-{number}.png"
+            image.save(path)
+            content = path.read_bytes()
+            records.append(
+                Record(
+                    label=label, query=CLASSES.searches[label][0], provider="drawn",
+                    url=f"https://example.org/{path.name}",
+                    creator=f"{label} {number // 3}", licence="CC0", title=path.stem, file=f"pictures/{path.name}",
+                    sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), width=image.width,
+                    height=image.height, decision="keep",
+                )
+            )  # fmt: skip
+    write_table(data, records)
+    return data
