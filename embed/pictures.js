@@ -111,16 +111,16 @@ export function resize(width, height, bands, toWidth, toHeight) {
   const half = 1 << (PRECISION_BITS - 1);
   const across = weights(width, toWidth), down = weights(height, toHeight);
   const narrow = new Uint8ClampedArray(height * toWidth * 3);
-  for (const band of bands) {
-    for (let y = 0; y < band.height; y++) {
-      let to = (band.top + y) * toWidth * 3;
+  for (const { top, height: rows, data } of bands) {
+    for (let y = 0; y < rows; y++) {
+      let to = (top + y) * toWidth * 3;
       for (const { first, weights } of across) {
         let red = half, green = half, blue = half, from = (y * width + first) * 4;
         for (let i = 0; i < weights.length; i++, from += 4) {
           const weight = weights[i];
-          red += band.data[from] * weight;
-          green += band.data[from + 1] * weight;
-          blue += band.data[from + 2] * weight;
+          red += data[from] * weight;
+          green += data[from + 1] * weight;
+          blue += data[from + 2] * weight;
         }
         narrow[to++] = red >> PRECISION_BITS;
         narrow[to++] = green >> PRECISION_BITS;
