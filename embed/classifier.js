@@ -23,6 +23,11 @@ class Classifier {
     this.session = session;
   }
 
+  /** Predict nothing in particular, so that the next prediction is quick. */
+  async warmUp() {
+    await this.predict(await createImageBitmap(new ImageData(1, 1)));
+  }
+
   /**
    * What the classifier says of one picture; the fields are those of serving/classifier.py's Prediction.
    * heatmap: {classes, height, width, data: Float32Array in 0..1} over the padded square.

@@ -3,15 +3,14 @@
 import "./files.js";
 
 const $ = (id) => document.getElementById(id);
-const COLOURS = 6; // --bcob-class-0 ... in style.css
+const COLOURS = 5; // --bcob-class-0 ... in style.css
 const about = await (await fetch("classifier.json")).json();
-const colour = (label) => `var(--bcob-class-${about.labels.indexOf(label) % COLOURS})`;
-const percent = (probability) => `${Math.round(probability * 100)} %`;
-
-let worker;
-let current = { id: 0 }; // the picture on show: {id, file, prediction}; answers to earlier ones are ignored
+const colour = (index) => `var(--bcob-class-${index % COLOURS})`;
 
 // ---- the worker ----
+
+let worker;
+let latest = { id: 0 }; // {id, file}: answers to earlier pictures are ignored
 
 function startWorker() {
   // begun from a blob, because only then is a worker bound by the page's Content-Security-Policy
@@ -21,27 +20,26 @@ function startWorker() {
     if ("progress" in data) $("progress").value = data.progress;
     else if ("ready" in data) $("loading").hidden = true;
     else if ("failed" in data) showFailure(data.failed);
-    else if (data.id !== current.id) return;
+    else if (data.id !== latest.id) return;
     else if ("error" in data) showError(data.error);
     else showPrediction(data);
   };
   worker.onerror = (event) => showFailure(`The classifier could not start. ${event.message ?? ""}`);
   worker.postMessage({ description: about });
-  if (current.file) worker.postMessage({ id: current.id, file: current.file });
+  if (latest.file) worker.postMessage(latest);
 }
 
 function showFailure(sentence) {
-  $("progress").hidden = true;
   $("status").textContent = sentence;
-  $("retry").hidden = false;
+  $("progress").hidden = true;
+  $("retry").hidden = $("loading").hidden = false;
 }
 
 $("retry").onclick = () => {
   worker.terminate();
+  $("status").textContent = "Fetching the classifier, once";
   $("progress").hidden = false;
-  $("progress").value = 0;
   $("retry").hidden = true;
-  $("status").textContent = "Loading the model";
   startWorker();
 };
 
@@ -49,29 +47,29 @@ $("retry").onclick = () => {
 
 function classify(file) {
   stopCamera();
-  current = { id: current.id + 1, file };
-  worker.postMessage({ id: current.id, file });
-  URL.revokeObjectURL($("shown").src);
-  $("shown").src = URL.createObjectURL(file);
-  $("shown").hidden = false;
-  $("drop").hidden = true;
-  $("heat").hidden = true;
-  $("looked").disabled = true;
-  $("choose").textContent = "Another picture";
-  markExample(null);
-  setVerdict("waiting", "Looking …", "");
+  latest = { id: latest.id + 1, file };
+  worker.postMessage(latest);
+  show(URL.createObjectURL(file));
+  say("Looking…", "");
+  document.body.classList.add("pending");
 }
 
-const isPicture = (file) => file.type.startsWith("image/") || file.type === "";
+/** Show the picture in the frame, or with "" the place to drop one. */
+function show(url) {
+  URL.revokeObjectURL($("shown").src);
+  $("shown").src = url;
+  $("shown").hidden = !url;
+  $("drop").hidden = Boolean(url);
+  $("heat").hidden = $("looked").disabled = true;
+  for (const button of $("examples").querySelectorAll("button")) button.ariaPressed = "false";
+}
 
 /** Take the picture out of what was dropped or pasted. */
 function take(transfer) {
   const files = [...transfer.files];
-  const file = files.find(isPicture) ?? files[0];
+  const file = files.find(({ type }) => type.startsWith("image/")) ?? files[0];
   if (file) classify(file);
-  else if (transfer.getData("text")) {
-    showError("That is text or a link, and this page loads nothing from elsewhere. Save the picture and drop the file.");
-  }
+  else if (transfer.types.length) showError("That is not a picture but text or a link. Save the picture, then drop the file.");
 }
 
 addEventListener("dragover", (event) => {
@@ -86,15 +84,15 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", (event) => take(event.clipboardData));
 
-for (const id of ["drop", "choose"]) $(id).onclick = () => $("file").click();
+$("drop").onclick = $("choose").onclick = () => $("file").click();
 $("file").onchange = () => {
   if ($("file").files.length) classify($("file").files[0]);
   $("file").value = ""; // so that the same file can be chosen again
 };
 
-const allows = (feature) => document.featurePolicy?.allowsFeature(feature) ?? true; // an iframe may forbid it
+const allowed = (feature) => document.featurePolicy?.allowsFeature(feature) ?? true; // an iframe may lack it
 
-$("paste").hidden = !(navigator.clipboard?.read && allows("clipboard-read"));
+$("paste").hidden = !(navigator.clipboard?.read && allowed("clipboard-read"));
 $("paste").onclick = async () => {
   try {
     for (const item of await navigator.clipboard.read()) {
@@ -103,103 +101,94 @@ $("paste").onclick = async () => {
     }
     showError("There is no picture in the clipboard. Copy one first.");
   } catch {
-    showError("The browser does not let this page see the clipboard. Press Ctrl+V (or ⌘V) instead.");
+    showError("The browser does not let this page see the clipboard. Press Ctrl+V (on a Mac ⌘V) instead.");
   }
 };
 
-// ---- the camera ----
-
-$("camera").hidden = !(navigator.mediaDevices?.getUserMedia && allows("camera"));
+$("camera").hidden = !(navigator.mediaDevices?.getUserMedia && allowed("camera"));
 $("camera").onclick = async () => {
   try {
     $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    setCamera(true);
-    $("shoot").focus();
-  } catch (error) {
-    showError(error.name === "NotFoundError" ? "No camera was found." : "The browser does not let this page use the camera.");
+  } catch {
+    return showError("There is no camera, or the browser does not let this page use it. Choose a picture instead.");
   }
+  setShooting(true);
+  $("shoot").focus();
 };
 $("shoot").onclick = () => {
   const { videoWidth: width, videoHeight: height } = $("video");
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   canvas.getContext("2d").drawImage($("video"), 0, 0);
   canvas.toBlob(classify, "image/png");
+  $("camera").focus();
 };
-$("cancel").onclick = stopCamera;
+$("cancel").onclick = () => {
+  stopCamera();
+  $("camera").focus();
+};
 
 function stopCamera() {
   $("video").srcObject?.getTracks().forEach((track) => track.stop());
   $("video").srcObject = null;
-  setCamera(false);
+  setShooting(false);
 }
 
-function setCamera(on) {
-  for (const id of ["video", "shoot", "cancel"]) $(id).hidden = !on;
-  for (const id of ["choose", "camera", "paste"]) $(id).classList.toggle("aside", on);
+function setShooting(on) {
+  document.body.classList.toggle("shooting", on);
+  $("video").hidden = $("shoot").hidden = $("cancel").hidden = !on;
 }
 
 // ---- the verdict out ----
 
-function setVerdict(kind, text, remark, accent = "") {
-  $("verdict").className = kind;
-  $("verdict").textContent = text;
-  $("verdict").style.setProperty("--accent", accent);
-  $("remark").textContent = remark;
+function say(word, words, accent = "") {
+  document.body.classList.remove("pending");
+  $("word").textContent = word;
+  $("word").style.setProperty("--accent", accent);
+  $("words").textContent = words;
 }
 
 function showError(sentence) {
-  setVerdict("error", sentence, "");
+  latest = { id: latest.id + 1 };
+  show("");
+  say("Hm.", sentence);
   setBars(null);
 }
 
 function showPrediction({ width, height, prediction }) {
-  const { verdict, labels, close, probabilities } = prediction;
-  const accent = labels.length === 0 ? "var(--bcob-neither)" : labels.length === 1 ? colour(labels[0]) : "";
-  setVerdict("answered", verdict, remark(prediction), accent);
+  const { verdict, labels, probabilities } = prediction;
+  const accent = labels.length === 1 ? colour(about.labels.indexOf(labels[0])) : `var(--bcob-${labels.length ? "text" : "neither"})`;
+  say(verdict, sureness(prediction), accent);
   setBars(probabilities);
   drawHeat(prediction, width, height);
   $("looked").disabled = false;
   showHeat();
-  document.dispatchEvent(new CustomEvent("prediction", { detail: { verdict, labels, close, probabilities } }));
+  document.dispatchEvent(new CustomEvent("prediction", { detail: prediction }));
 }
 
-function remark({ labels, close, probabilities }) {
-  if (close.length) {
-    const lines = close.map((label) => {
-      const i = about.labels.indexOf(label);
-      return `${percent(probabilities[i])} ${label} where the line is at ${percent(about.thresholds[i])}`;
-    });
-    return `A close call: ${list(lines)}.`;
-  }
-  if (labels.length === 0) return `No ${about.labels.join(", no ")}.`;
-  return labels.length === 1 ? "" : `${list(labels)}.`;
+/** How sure, in words: the least sure of the answers, one a class. */
+function sureness({ close, probabilities }) {
+  if (close.length) return `A close call: ${new Intl.ListFormat("en").format(close)} could go either way.`;
+  const least = Math.min(...probabilities.map((p, i) => (p >= about.thresholds[i] ? p : 1 - p)));
+  return least >= 0.95 ? "Very sure." : least >= 0.8 ? "Fairly sure." : "Not very sure.";
 }
-
-const list = (items) => new Intl.ListFormat("en").format(items);
 
 function buildBars() {
-  $("bars").replaceChildren(...about.labels.map((label, i) => {
-    const bar = document.createElement("div");
-    bar.className = "bar";
-    bar.style.setProperty("--accent", colour(label));
-    bar.innerHTML = `<div class="name"><span></span><span class="value"></span></div>
-      <div class="track" role="meter" aria-valuemin="0" aria-valuemax="100" aria-valuenow="0">
-      <div class="fill"></div><div class="tick"></div></div>`;
-    bar.querySelector(".name span").textContent = label;
-    bar.querySelector(".track").setAttribute("aria-label", label);
-    bar.querySelector(".tick").style.left = `${about.thresholds[i] * 100}%`;
-    bar.querySelector(".tick").title = `said to be there from ${percent(about.thresholds[i])}`;
-    return bar;
+  $("bars").replaceChildren(...about.labels.map((label, index) => {
+    const row = document.createElement("li");
+    row.innerHTML = `<span class="name"></span><span class="share"></span>
+      <span class="bar"><span class="fill"></span><span class="tick"></span></span>`;
+    row.style.setProperty("--accent", colour(index));
+    row.querySelector(".name").textContent = label;
+    row.querySelector(".tick").style.left = `${100 * about.thresholds[index]}%`;
+    return row;
   }));
 }
 
 function setBars(probabilities) {
-  [...$("bars").children].forEach((bar, i) => {
-    const probability = probabilities?.[i] ?? 0;
-    bar.querySelector(".value").textContent = probabilities ? percent(probability) : "";
-    bar.querySelector(".fill").style.width = `${probability * 100}%`;
-    bar.querySelector(".track").ariaValueNow = Math.round(probability * 100);
-    bar.querySelector(".track").ariaValueText = probabilities ? percent(probability) : "not known yet";
+  [...$("bars").children].forEach((row, i) => {
+    row.querySelector(".fill").style.width = `${100 * (probabilities?.[i] ?? 0)}%`;
+    const percent = Math.min(99, Math.max(1, Math.round(100 * probabilities?.[i]))); // nothing is certain
+    row.querySelector(".share").textContent = probabilities ? `${percent} %` : "";
   });
 }
 
@@ -211,22 +200,22 @@ $("looked").onclick = () => {
 };
 
 function showHeat() {
-  $("heat").hidden = $("looked").ariaPressed !== "true" || $("looked").disabled;
+  $("heat").hidden = $("looked").ariaPressed !== "true";
 }
 
-/** The heat of the classes found (of the likeliest if there is none), in their colours; the rest is dimmed. */
-function drawHeat({ labels, probabilities, heatmap }, width, height) {
-  const likeliest = about.labels[probabilities.indexOf(Math.max(...probabilities))];
-  const drawn = (labels.length ? labels : [likeliest]).map((label) => about.labels.indexOf(label));
-  const colours = [...$("bars").children].map((bar) =>
-    getComputedStyle(bar.querySelector(".fill")).backgroundColor.match(/[\d.]+/g).map(Number));
+/** Dark where it did not look, tinted in the colours of the classes in the verdict (of all, if neither) where it did. */
+function drawHeat({ labels, heatmap }, width, height) {
+  const drawn = about.labels.flatMap((label, i) => (labels.includes(label) || labels.length === 0 ? [i] : []));
+  const colours = [...document.querySelectorAll(".fill")].map((fill) =>
+    getComputedStyle(fill).backgroundColor.match(/[\d.]+/g).map(Number));
   const cells = heatmap.width * heatmap.height;
   const image = new ImageData(heatmap.width, heatmap.height);
   for (let cell = 0; cell < cells; cell++) {
     const heats = drawn.map((index) => heatmap.data[index * cells + cell]);
     const heat = Math.max(...heats);
-    const [red, green, blue] = colours[drawn[heats.indexOf(heat)]].map((value) => value * heat);
-    image.data.set([red, green, blue, 255 * 0.6], cell * 4);
+    const tint = colours[drawn[heats.indexOf(heat)]];
+    const alpha = 0.75 - 0.45 * heat; // of black where cold, of the tint where hot
+    image.data.set([...tint.map((value) => value * heat), 255 * alpha], cell * 4);
   }
   const map = new OffscreenCanvas(heatmap.width, heatmap.height);
   map.getContext("2d").putImageData(image, 0, 0);
@@ -241,49 +230,48 @@ function drawHeat({ labels, probabilities, heatmap }, width, height) {
     0, 0, canvas.width, canvas.height);
 }
 
-// ---- examples, about, and the page around this one ----
+// ---- examples, and the page around this one ----
 
 function buildExamples() {
-  $("examples").hidden = self.FILES.examples.length === 0;
-  $("examples").querySelector("ul").replaceChildren(...self.FILES.examples.map(({ url, thumbnail }, i) => {
+  const { examples } = self.FILES;
+  $("examples").hidden = examples.length === 0;
+  $("examples").querySelector("ul").replaceChildren(...examples.map(({ url, thumbnail }, i) => {
     const item = document.createElement("li");
-    item.innerHTML = `<button type="button" aria-pressed="false"><img alt="Example ${i + 1}" width="84" height="84"></button>`;
+    item.innerHTML = `<button type="button" aria-pressed="false"><img alt="Example ${i + 1}" width="120" height="120"></button>`;
     item.querySelector("img").src = thumbnail;
-    item.querySelector("button").onclick = async () => {
-      try {
-        const response = await fetch(url);
-        if (!response.ok) throw new Error(`HTTP ${response.status}`);
-        classify(await response.blob());
-        markExample(item);
-      } catch {
-        showError("This example could not be fetched. Are you offline?");
-      }
+    item.firstChild.onclick = async () => {
+      const response = await fetch(url).catch(() => ({ ok: false }));
+      if (!response.ok) return showError("That example could not be fetched. Are you offline?");
+      classify(await response.blob());
+      item.firstChild.ariaPressed = "true";
     };
     return item;
   }));
 }
 
-function markExample(chosen) {
-  for (const item of $("examples").querySelectorAll("li")) item.firstChild.ariaPressed = String(item === chosen);
-}
+$("snippet").textContent = $("snippet").textContent.replace("{here}", location.origin + location.pathname);
+$("copy").onclick = async () => {
+  try {
+    await navigator.clipboard.writeText($("snippet").textContent);
+    $("copy").textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren($("snippet")); // an iframe may not write to the clipboard: for the keyboard
+  }
+};
 
-/** The page around an iframe may fit it: {type: "beercan-or-bacon", height: CSS pixels}. */
+/** A page that holds this one in an iframe may fit it: {bcobHeight: CSS pixels}. */
 function announceHeight() {
-  const announce = () =>
-    parent.postMessage({ type: "beercan-or-bacon", height: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
-  new ResizeObserver(announce).observe(document.body);
+  parent.postMessage({ bcobHeight: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
 }
 
 const theme = new URLSearchParams(location.search).get("__theme"); // as Gradio's pages have it
 if (theme) document.documentElement.dataset.theme = theme;
 buildBars();
-setBars(null);
-setVerdict("waiting", "Show it a picture", "");
 buildExamples();
 startWorker();
-if (self !== top) {
-  document.documentElement.classList.add("embedded");
-  announceHeight();
+if (self !== top) new ResizeObserver(announceHeight).observe(document.body);
+try {
+  await navigator.serviceWorker.register("service-worker.js", { updateViaCache: "none" });
+} catch {
+  // refused in some iframes and on plain http: then the browser's ordinary cache has to do
 }
-// denied in some iframes and on plain http: then the browser's ordinary cache has to do
-navigator.serviceWorker?.register("service-worker.js", { updateViaCache: "none" }).catch(() => undefined);

@@ -10,7 +10,7 @@ export class PictureError extends Error {}
  * @throws {PictureError}
  */
 export async function openPicture(file) {
-  if (file.size === 0) throw new PictureError("That file is empty. Try another picture.");
+  if (file.size === 0) throw new PictureError("That file is empty. Try saving or downloading it again.");
   try {
     return await createImageBitmap(file, {
       imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none",
@@ -28,10 +28,12 @@ async function whyUnreadable(file) {
   if (/^(II\*\0|MM\0\*)/.test(head)) return "This browser cannot open TIFF pictures. Save it as a JPEG or PNG first.";
   if (/<svg[\s>]/i.test(head)) return "That is an SVG drawing. Try a photo: JPEG, PNG or WebP.";
   if (/^(\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF....WEBP|....ftypavi)/s.test(head)) {
-    return "That picture is damaged or cut short. Try to save or download it again.";
+    return "That picture is damaged or incomplete. Try saving or downloading it again.";
   }
-  return "That file is not a picture this browser can read. Try a JPEG, PNG or WebP.";
+  return "That file is not a picture we can read. Try a JPEG, PNG or WebP.";
 }
+
+const KEEP_SIDE = 768; // pixels; as in serving/pictures.py, larger pictures are averaged down first
 
 /**
  * Scale to fit the square, whole and undistorted, and centre on the fill colour; transparency shows white.
@@ -41,10 +43,12 @@ async function whyUnreadable(file) {
  * @returns {Uint8Array} RGB, [size, size, 3]
  */
 export function fitToSquare(bitmap, { size, fill }) {
-  const scale = size / Math.max(bitmap.width, bitmap.height);
-  const width = Math.max(1, Math.floor(bitmap.width * scale + 0.5));
-  const height = Math.max(1, Math.floor(bitmap.height * scale + 0.5));
-  const scaled = resize(bitmap.width, bitmap.height, bandsOf(bitmap), width, height);
+  const factor = Math.max(1, Math.floor(Math.max(bitmap.width, bitmap.height) / KEEP_SIDE));
+  const fromWidth = Math.ceil(bitmap.width / factor), fromHeight = Math.ceil(bitmap.height / factor);
+  const scale = size / Math.max(fromWidth, fromHeight);
+  const width = Math.max(1, Math.floor(fromWidth * scale + 0.5));
+  const height = Math.max(1, Math.floor(fromHeight * scale + 0.5));
+  const scaled = resize(fromWidth, fromHeight, bandsOf(bitmap, factor), width, height);
   const square = new Uint8Array(size * size * 3);
   for (let i = 0; i < square.length; i++) square[i] = fill[i % 3];
   const left = Math.floor((size - width) / 2), top = Math.floor((size - height) / 2);
@@ -56,9 +60,9 @@ export function fitToSquare(bitmap, { size, fill }) {
 
 const BAND_PIXELS = 2 ** 21; // 8 MB of RGBA at a time: phones refuse a canvas as large as their own photos
 
-/** The picture's pixels on white from top to bottom, as {top, height, data: RGBA}. */
-function* bandsOf(bitmap) {
-  const rows = Math.max(1, Math.floor(BAND_PIXELS / bitmap.width));
+/** The picture on white, averaged down, from top to bottom as {top, height, data: RGBA}. */
+function* bandsOf(bitmap, factor) {
+  const rows = Math.max(1, Math.floor(BAND_PIXELS / bitmap.width / factor)) * factor;
   const canvas = new OffscreenCanvas(bitmap.width, Math.min(rows, bitmap.height));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   for (let top = 0; top < bitmap.height; top += rows) {
@@ -66,11 +70,36 @@ function* bandsOf(bitmap) {
     context.fillStyle = "white";
     context.fillRect(0, 0, bitmap.width, height);
     context.drawImage(bitmap, 0, -top);
-    yield { top, height, data: context.getImageData(0, 0, bitmap.width, height).data };
+    const { data } = context.getImageData(0, 0, bitmap.width, height);
+    yield { top: top / factor, height: Math.ceil(height / factor), data: average(data, bitmap.width, height, factor) };
   }
 }
 
-// What follows is Pillow's 8-bit resampling (Resample.c), to the bit: the filter is stretched by the reduction, so that
+/** The mean of each factor x factor pixels (fewer at the right and lower edges), to the bit Pillow's Image.reduce. */
+function average(data, width, height, factor) {
+  if (factor === 1) return data;
+  const columns = Math.ceil(width / factor), rows = Math.ceil(height / factor);
+  const sums = new Uint32Array(columns * rows * 4);
+  for (let y = 0, from = 0; y < height; y++) {
+    const row = Math.floor(y / factor) * columns;
+    for (let column = 0; column < columns; column++) {
+      const to = (row + column) * 4, end = Math.min(from + factor * 4, (y + 1) * width * 4);
+      for (; from < end; from += 4) {
+        sums[to] += data[from];
+        sums[to + 1] += data[from + 1];
+        sums[to + 2] += data[from + 2];
+      }
+    }
+  }
+  return sums.map((sum, i) => {
+    const column = (i >> 2) % columns, row = Math.floor((i >> 2) / columns);
+    const pixels = Math.min(factor, width - column * factor) * Math.min(factor, height - row * factor);
+    return ((sum + (pixels >> 1)) * Math.floor(2 ** 24 / pixels)) / 2 ** 24; // rounded down, in whole numbers
+  });
+}
+
+// What follows is Pillow's 8-bit resampling (Resample.c), to the bit (but
+// for pictures over 100 times as tall as wide): the filter is stretched by the reduction, so that
 // every source pixel counts; weights are rounded to 22 bits after the point; rows first, then columns, each rounded to
 // 8 bits. drawImage's own scaling is a different filter in every browser.
 

@@ -9,6 +9,7 @@ import { openPicture, PictureError } from "./pictures.js";
 const HERE = new URL("./", import.meta.url);
 const CACHE = `${HERE.pathname}@${self.FILES.version}`; // as in service-worker.js
 let classifier;
+let waiting = 0; // pictures that came before the classifier was ready
 
 self.onmessage = async ({ data }) => {
   if (data.description) {
@@ -20,10 +21,13 @@ self.onmessage = async ({ data }) => {
     return;
   }
   const { id, file } = data;
+  waiting++;
   try {
     const bitmap = await openPicture(file);
+    const ready = await classifier.catch(() => null); // said already: the page begins again with a new worker
+    if (!ready) return;
     const { width, height } = bitmap;
-    const prediction = await (await classifier).predict(bitmap);
+    const prediction = await ready.predict(bitmap);
     bitmap.close();
     self.postMessage({ id, width, height, prediction });
   } catch (error) {
@@ -41,15 +45,16 @@ async function load(description) {
   const total = runtime.bytes + model.bytes;
   let received = 0;
   const count = (bytes) => self.postMessage({ progress: (received += bytes) / total });
-  const [wasm, onnx] = await Promise.all([fetchLarge(runtime.url, count), fetchLarge(model.url, count)]);
-  return loadClassifier(description, await gunzip(wasm), onnx);
+  const [wasm, onnx] = await Promise.all([fetchLarge(runtime.url, count).then(gunzip), fetchLarge(model.url, count)]);
+  const classifier = await loadClassifier(description, wasm, onnx);
+  if (!waiting) await classifier.warmUp(); // the browser compiles as it goes: the first prediction takes twice as long
+  return classifier;
 }
 
 /** A large file's bytes: from the cache, else from the network and into the cache, whose keys carry the file's hash. */
 async function fetchLarge(name, count) {
   const url = new URL(name, HERE).href;
-  // there is no cache on plain http, nor in an iframe whose storage the browser denies: the page works without
-  const cache = await self.caches?.open(CACHE).catch(() => undefined);
+  const cache = await openCache();
   const cached = await cache?.match(url);
   if (cached) {
     const bytes = new Uint8Array(await cached.arrayBuffer());
@@ -67,6 +72,15 @@ async function fetchLarge(name, count) {
   const blob = new Blob(parts);
   await cache?.put(url, new Response(blob)).catch(() => undefined); // a full disk is no reason to fail
   return new Uint8Array(await blob.arrayBuffer());
+}
+
+/** There is none on plain http, nor in an iframe whose storage the browser denies: the page works without. */
+async function openCache() {
+  try {
+    return await caches.open(CACHE);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Some servers send .gz files with Content-Encoding: gzip, and then the browser has unpacked them already. */

@@ -129,7 +129,7 @@ def browser():
             args=[
                 "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                 "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
+                "--use-fake-ui-for-media-stream", "--host-resolver-rules=MAP *.test 127.0.0.1",
             ],
         )  # fmt: skip
         yield browser

@@ -46,11 +46,17 @@ def embed_html(title: str) -> str:
 
 
 def about_html(about: Description, model: str) -> str:
-    """What the model was trained on, how good it is, where it fails, and which model this is."""
-    parts = [
+    """The About part: how to read the bars, what becomes of a picture, and the facts."""
+    how = (
         "<p>Each thing gets a yes or no of its own: that is why a picture can be both, or neither. The line on a bar "
         "is where no turns into yes. The pictures you drop here are deleted within minutes, and nobody keeps them.</p>"
-    ]
+    )
+    return f'<details class="bcob-more"><summary>About</summary>{how}{facts_html(about, model)}</details>'
+
+
+def facts_html(about: Description, model: str) -> str:
+    """How good the model is, what it was trained on, and which model this is."""
+    parts = []
     for heading, facts in [
         ("How good it is", about.metrics),
         ("What it was trained on", about.training),
@@ -58,7 +64,7 @@ def about_html(about: Description, model: str) -> str:
     ]:
         if facts:
             parts.append(f"<h3>{heading}</h3>{_facts(facts)}")
-    return f'<details class="bcob-more"><summary>About</summary>{"".join(parts)}</details>'
+    return "".join(parts)
 
 
 def _facts(facts: dict) -> str:

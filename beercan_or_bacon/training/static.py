@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import html
 import json
 import os
 import shutil
 import tarfile
 import tempfile
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 
 import onnxruntime
@@ -19,6 +19,7 @@ import requests
 from PIL import Image
 
 from ..errors import EmbedError
+from ..serving.about import facts_html
 from ..serving.classifier import Classifier
 
 PAGE = Path(__file__).parents[2] / "embed"
@@ -62,8 +63,9 @@ def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
         building = Path(temporary) / "page"
         shutil.copytree(PAGE, building, ignore=shutil.ignore_patterns("*.md"))
         page = (building / "index.html").read_text(encoding="utf-8")
-        for placeholder, text in {"{{title}}": about.title, "{{tagline}}": about.tagline}.items():
-            page = page.replace(placeholder, html.escape(text))
+        facts = facts_html(about, "the one in this page")
+        for place, text in [("title", escape(about.title)), ("tagline", escape(about.tagline)), ("about", facts)]:
+            page = page.replace("{{" + place + "}}", text)
         (building / "index.html").write_text(page, encoding="utf-8")
         for name in ("classifier.json", "model.onnx"):
             shutil.copyfile(model / name, building / name)
