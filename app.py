@@ -7,6 +7,7 @@ MODEL_REVISION=SHA                       which commit of that repository
 When that model cannot be had, or is not what it should be, model/ serves and the page says so.
 """
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -18,6 +19,11 @@ from beercan_or_bacon.serving.hub import choose_model
 from beercan_or_bacon.serving.page import build_page, launch
 
 HERE = Path(__file__).parent
+
+with contextlib.suppress(ImportError):
+    import spaces  # on ZeroGPU Spaces only, which start only if something asks for their GPU
+
+    spaces.GPU(lambda: None)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@
     python train.py review                             look at the doubtful pictures and decide
     python train.py push --push USER/REPO              the model, to the Hugging Face Hub
     python train.py space --space USER/SPACE           the page, to a Space
+    python train.py fit --on hf-jobs --flavor t4-small the fit on a rented GPU, its result here
     python train.py embed --out DIR                    the page as static files, for any web server
 
 The words come from classes.toml: edit that file to tell two other things apart.
@@ -49,6 +50,12 @@ def review(args: argparse.Namespace) -> None:
 
 def fit(args: argparse.Namespace) -> None:
     """Fine-tune with fastai on the kept pictures, evaluate on held-out ones, save both under data/fit/."""
+    if args.on == "hf-jobs":
+        from beercan_or_bacon.training.jobs import fit_on_jobs
+
+        options = {"arch": args.arch, "epochs": args.epochs, "seed": args.seed}
+        fit_on_jobs(args.classes, args.data, options, flavor=args.flavor)
+        return
     from beercan_or_bacon.training.learner import fit
 
     fit(load_classes(args.classes), args.data, arch=args.arch, epochs=args.epochs, seed=args.seed, device=args.device)
@@ -77,6 +84,16 @@ def push(args: argparse.Namespace) -> None:
     push(args.out, needed(args.push, "--push USER/REPO"), args.data, private=args.private, overwrite=args.overwrite)
 
 
+def space(args: argparse.Namespace) -> None:
+    """The page -> a Space."""
+    from beercan_or_bacon.training.space import publish_space
+
+    publish_space(
+        needed(args.space, "--space USER/SPACE"), args.out, args.data, repo=args.push, static=args.static,
+        hardware=args.hardware, private=args.private, overwrite=args.overwrite,
+    )  # fmt: skip
+
+
 def needed(value: str | None, option: str) -> str:
     """The value of an option that a stage cannot do without."""
     if not value:
@@ -84,7 +101,7 @@ def needed(value: str | None, option: str) -> str:
     return value
 
 
-STAGES = {stage.__name__: stage for stage in (scrape, clean, review, fit, export, push, embed)}
+STAGES = {stage.__name__: stage for stage in (scrape, clean, review, fit, export, push, space, embed)}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -102,7 +119,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--commons", metavar="URL", help="another server for the Wikimedia Commons API")
     parser.add_argument("--engine", action="append", default=[], choices=["openverse", "commons", "bing", "duckduckgo"],
                         help="ask this search engine; may be given again. Default: openverse, commons")  # fmt: skip
+    parser.add_argument("--on", choices=["hf-jobs"], help="fit on a machine of the Hugging Face Hub's instead")
+    parser.add_argument("--flavor", default="t4-small", metavar="NAME", help="that machine: see `hf jobs hardware`")
     parser.add_argument("--push", metavar="USER/REPO", help="the model's repository on the Hub")
+    parser.add_argument("--space", metavar="USER/SPACE", help="the page's Space on the Hub")
+    parser.add_argument("--static", action="store_true", help="a Space without a server: the page of `embed`")
+    parser.add_argument("--hardware", metavar="NAME", help="the Space's, as the Hub calls it: cpu-basic, zero-a10g ...")
     parser.add_argument("--private", action="store_true", help="create it for your eyes only")
     parser.add_argument("--overwrite", action="store_true", help="even if it has changed since the last push from here")
     return parser.parse_args(arguments)
@@ -112,7 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one stage, or the pipeline; the exit status."""
     args = parse(arguments)
     try:
-        for stage in [args.stage] if args.stage else PIPELINE + (("push",) if args.push else ()):
+        publishing = [stage for stage in ("push", "space") if getattr(args, stage)]
+        for stage in [args.stage] if args.stage else [*PIPELINE, *publishing]:
             STAGES[stage](args)
     except BeerCanOrBaconError as error:
         print(f"train.py: {error}", file=sys.stderr)

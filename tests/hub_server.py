@@ -87,7 +87,7 @@ class Hub:
     faults: "METHOD /path" (or a prefix of it) -> (status, sentence); HANG: accept and never answer; CUT: close the
         connection in the middle of the answer, or of the request's body; LOST: do it, and close without an answer;
         TRICKLE: one byte and then nothing.
-    jobs: the specification of each job that was run.
+    jobs: the specification of each job that was run; run: what does its work when it starts, (spec) -> (stage, log).
     """
 
     def __init__(self):
@@ -96,6 +96,8 @@ class Hub:
         self.faults: dict[str, object] = {}
         self.objects: dict[str, bytes] = {}  # LFS: sha256 -> content
         self.jobs: list[dict] = []
+        self.done: list[tuple[str, list[str]]] = []  # of each job
+        self.run = lambda spec: ("COMPLETED", [])  # noqa: ARG005
         self.released = threading.Event()  # ends what hangs
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Answer", (Answer,), {"hub": self}))
         self.server.daemon_threads = True
@@ -134,8 +136,7 @@ ROUTES: list[tuple[str, str, str]] = [
     ("GET", rf"/api/{ID}/commits/(?P<revision>[^/]+)", "commits"),
     ("POST", rf"/api/{ID}/preupload/(?P<revision>[^/]+)", "preupload"),
     ("POST", rf"/api/{ID}/commit/(?P<revision>[^/]+)", "commit"),
-    ("POST", rf"/api/{ID}/variables", "variable"),
-    ("PUT", rf"/api/{ID}/settings", "settings"),
+    ("GET|POST", rf"/api/{ID}/variables", "variables"),
     ("POST", r"/((?P<kind>datasets|spaces)/)?(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", "lfs_batch"),
     ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", "lfs_put"),
     (
@@ -239,7 +240,6 @@ class Answer(BaseHTTPRequestHandler):
             self.reply({"error": "You already created this repository", "url": url}, 409)
             return
         repo = self.hub.repos[key] = Repo(private=asked.get("visibility") == "private", settings=asked)
-        repo.variables = {variable["key"]: variable["value"] for variable in asked.get("variables", [])}
         repo.commit("initial commit", {".gitattributes": b""})
         self.reply({"url": url, "name": f"{owner}/{asked['name']}", "id": "1"})
 
@@ -268,6 +268,7 @@ class Answer(BaseHTTPRequestHandler):
         self.reply({
             "id": name, "modelId": name, "sha": commit.sha, "private": repo.private, "tags": [], "downloads": 0,
             "likes": 0, "siblings": [{"rfilename": path} for path in commit.files],
+            "host": f"https://{name.replace('/', '-')}.hf.space",
         })  # fmt: skip
 
     def find(self, kind: str | None, name: str, revision: str) -> Commit:
@@ -362,36 +363,35 @@ class Answer(BaseHTTPRequestHandler):
 
     # Spaces and jobs
 
-    def variable(self, kind: str, name: str) -> None:
+    def variables(self, kind: str, name: str) -> None:
         self.writer()
-        asked = json.loads(self.body)
         variables = self.hub.repo(kind, name, self.rights).variables
-        variables[asked["key"]] = asked["value"]
+        if self.command == "POST":
+            asked = json.loads(self.body)
+            variables[asked["key"]] = asked["value"]
         self.reply({key: {"value": value} for key, value in variables.items()})
 
-    def settings(self, kind: str, name: str) -> None:
-        self.writer()
-        repo = self.hub.repo(kind, name, self.rights)
-        repo.settings |= json.loads(self.body)
-        repo.private = repo.settings.get("visibility", "private" if repo.private else "public") == "private"
-        self.reply({})
-
-    def described(self, job: int, stage: str) -> dict:
+    def described(self, job: int) -> dict:
         spec = self.hub.jobs[job]
         return {
-            "id": str(job), "createdAt": DATE, "dockerImage": spec.get("dockerImage"),
-            "command": spec["command"], "environment": spec.get("environment", {}), "flavor": spec["flavor"],
-            "status": {"stage": stage, "message": None}, "owner": {"id": "1", "name": "user", "type": "user"},
+            "id": str(job), "createdAt": DATE, "dockerImage": spec["dockerImage"], "command": spec["command"],
+            "flavor": spec["flavor"], "status": {"stage": self.hub.done[job][0], "message": None},
+            "owner": {"id": "1", "name": "user", "type": "user"},
         }  # fmt: skip
 
-    def run_job(self, owner: str) -> None:  # noqa: ARG002
+    def run_job(self, owner: str) -> None:
         self.writer()
+        if owner != "user":
+            raise Refusal(403, "Not your namespace")
         self.hub.jobs.append(json.loads(self.body))
-        self.reply(self.described(len(self.hub.jobs) - 1, "RUNNING"))
+        self.hub.done.append(self.hub.run(self.hub.jobs[-1]))
+        self.reply(self.described(-1) | {"id": str(len(self.hub.jobs) - 1)})
 
     def job(self, owner: str, job: str) -> None:  # noqa: ARG002
-        self.reply(self.described(int(job), "COMPLETED"))
+        if int(job) >= len(self.hub.jobs):
+            raise Refusal(404, "Job not found")
+        self.reply(self.described(int(job)))
 
     def job_logs(self, owner: str, job: str) -> None:  # noqa: ARG002
-        lines = b"".join(b'data: {"data": "%s", "timestamp": "t"}\n\n' % text for text in (b"epoch 1", b"epoch 2"))
-        self.reply(lines, headers={"Content-Type": "text/event-stream"})
+        events = [json.dumps({"data": line, "timestamp": DATE}) for line in self.hub.done[int(job)][1]]
+        self.reply("".join(f"data: {e}\n\n" for e in events).encode(), 200, {"Content-Type": "text/event-stream"})

@@ -57,17 +57,23 @@ def push(model: Path, repo: str, data: Path, *, private: bool = False, overwrite
 
 def create(repo: str, kind: str, *, private: bool, **space) -> str:
     """Create the repository unless it is there; its URL. Raises HubError before anything private becomes public."""
-    if not get_token():
-        raise HubError(
-            "There is no token to push with. Make one with write access at https://huggingface.co/settings/tokens, "
-            "then run `hf auth login` or set HF_TOKEN."
-        )
+    needed_token()
     hooks = get_session().event_hooks
     get_session().event_hooks = {**hooks, "request": [*hooks["request"], lose_patience]}
     url = HfApi().create_repo(repo, repo_type=kind, private=private or None, exist_ok=True, **space)
     if private and not HfApi().repo_info(repo, repo_type=kind).private:
         raise HubError(f"{repo} exists and is public. Make it private in its settings first: {url}/settings")
     return str(url)
+
+
+def needed_token() -> str:
+    """The user's token. Raises HubError when there is none."""
+    if token := get_token():
+        return token
+    raise HubError(
+        "There is no token for the Hub. Make one with write access at https://huggingface.co/settings/tokens, then run "
+        "`hf auth login` or set HF_TOKEN."
+    )
 
 
 def lose_patience(request: Request) -> None:
