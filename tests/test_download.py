@@ -252,7 +252,7 @@ def test_many_at_once_but_few_of_one_host(server, tmp_path):
         server.pictures[f"{n}.jpg"] = picture(n)
     got = fetch(tmp_path, *(f"{server.url}/images/{name}" for name in server.pictures))
     assert len({one.sha256 for one in got}) == 40
-    assert 4 <= server.busiest <= download.PER_HOST
+    assert 4 <= server.busiest <= download.PER_NAMED_HOST
 
 
 def test_a_stalled_server_holds_up_nobody_else(server, tmp_path, monkeypatch):
@@ -266,7 +266,7 @@ def test_a_stalled_server_holds_up_nobody_else(server, tmp_path, monkeypatch):
     assert all(isinstance(one, Picture) for one in got[1::2])
     assert {one.reason for one in got[::2]} == {"stalled", "host does not answer"}
     assert not any(one.final for one in got[::2])
-    assert len(stalled.requests) <= 2 * download.PER_HOST  # it was given up, not asked for all forty
+    assert len(stalled.requests) <= 2 * download.PER_NAMED_HOST  # it was given up, not asked for all forty
 
 
 def test_a_run_that_is_stopped_leaves_no_half_picture_and_the_next_clears_up(server, tmp_path):

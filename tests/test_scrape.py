@@ -261,11 +261,11 @@ def test_a_run_that_is_killed_loses_at_most_the_pictures_in_flight(kill, many, a
     assert run.returncode == (130 if kill == signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in said
     assert "Run the same command again" in said or kill == signal.SIGKILL
-    assert sum(bool(record.file) for record in read_table(data)) >= 60 - 2 * download.PER_HOST
+    assert sum(bool(record.file) for record in read_table(data)) >= 60 - download.AT_ONCE
     assert train.main(arguments) == 0
     assert all(record.file for record in read_table(data))
     assert len(read_table(data)) == 125
-    assert 125 <= len(pictures_asked(many)) <= 125 + download.PER_HOST
+    assert 125 <= len(pictures_asked(many)) <= 125 + download.AT_ONCE
     assert not list((data / "pictures").glob(".*"))
 
 
@@ -286,4 +286,4 @@ def test_a_server_that_dies_halfway_is_said_and_the_next_run_completes(many, arg
         assert train.main(arguments) == 0
         assert all(record.file for record in read_table(data))
         assert len(read_table(data)) == 125
-        assert len(pictures_asked(again)) <= 125 - 60 + 2 * download.PER_HOST
+        assert len(pictures_asked(again)) <= 125 - 60 + download.AT_ONCE

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import tempfile
 import warnings
-from collections import defaultdict
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +24,10 @@ PIXELS = 50_000_000  # the largest that is decoded: 150 MB as RGB
 SILENCE = 10.0  # seconds without a byte before a server counts as stalled
 SECONDS = 30.0  # the longest that one picture may take from its first byte to its last, redirects included
 REDIRECTS = 5
-AT_ONCE = 48  # pictures in flight
-PER_HOST = 8  # of which from one host; browsers open 6 connections to one
+AT_ONCE = 32  # pictures in flight: asked for, or arrived and not yet checked
+PER_HOST = 6  # of which from one host: what a browser allows itself
+FIRST = 4  # of which before it has answered: small servers' queues of new connections hold five
+PER_NAMED_HOST = 12  # from a server named on the command line: it is the user's own, or a mirror for the purpose
 ATTEMPTS = 3
 PATIENCE = 60.0  # seconds: the longest that a server may make one picture wait in this run
 # Pillow's name of a format -> extension; MPO is what it calls a JPEG with more pictures behind the first. Nothing else
@@ -33,6 +37,8 @@ FORMATS = {
     "AVIF": "avif",
 }  # fmt: skip
 OPT_OUT = {"noai", "noimageai"}  # words of X-Robots-Tag, as DeviantArt introduced them
+UNREACHABLE = "unreachable"
+LOST = "host does not answer"  # the reason of those that were not even asked for, because others were unreachable
 NOT_FOR_TRAINING = ("unsplash.com",)  # domains whose terms forbid it
 Image.init()  # all decoders now, not by many threads at once
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # PIXELS is stricter
@@ -49,6 +55,16 @@ class Picture:
     height: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """What arrived, under a temporary name. whole: it is known to be all of it."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    whole: bool
+
+
 class Rejection(Exception):
     """Why a candidate is no picture here. final: asking again in another run cannot help."""
 
@@ -59,17 +75,36 @@ class Rejection(Exception):
 
 @dataclass
 class Host:
-    """What is known in this run of one host (name and port)."""
+    """What is known in this run of one host (name and port).
 
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PER_HOST))
+    limit: requests at a time; it is asked FIRST at a time until it answers, and one more after each answer.
+    """
+
+    limit: int
     resume: float = 0.0  # the loop's time before which it has asked not to be asked
-    failures: int = 0  # in a row
+    answered: float = -inf  # the loop's time of its last answer
+    failures: int = 0  # in a row, of requests begun since then
     throttles: int = 0  # in a row
+
+    def __post_init__(self):
+        self.width = min(FIRST, self.limit)
+        self.slots = asyncio.Semaphore(self.width)
 
     @property
     def lost(self) -> bool:
-        """It has failed as often in a row as it is asked at once: no more is asked of it in this run."""
-        return self.failures >= PER_HOST
+        """It has failed as often in a row as it was first asked at once: no more is asked of it in this run."""
+        return self.failures >= FIRST
+
+    def answers(self) -> None:
+        """Note an answer, whatever it was."""
+        self.answered, self.failures = asyncio.get_running_loop().time(), 0
+        if self.width < self.limit:
+            self.width += 1
+            self.slots.release()
+
+    def fails(self, begun: float) -> None:
+        """Note that a request came to nothing. One that had begun before the last answer says nothing of the host."""
+        self.failures += begun > self.answered
 
 
 class Downloader:
@@ -85,15 +120,15 @@ class Downloader:
     def __init__(self, data: Path, named: frozenset[str] = frozenset()):
         self.folder = Path(data) / "pictures"
         self.named = named
-        self.hosts: dict[str, Host] = defaultdict(Host)
+        self.hosts: dict[str, Host] = {}
         self.pool = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Downloader:
         self.folder.mkdir(parents=True, exist_ok=True)
         for part in self.folder.glob(".part-*"):  # of a run that was killed
             part.unlink()
-        self.public = self._session(socket_factory=public_socket)
-        self.private = self._session()
+        self.public = self._session(limit_per_host=PER_HOST, socket_factory=public_socket)
+        self.private = self._session(limit_per_host=PER_NAMED_HOST)
         return self
 
     async def __aexit__(self, *error) -> None:
@@ -102,15 +137,11 @@ class Downloader:
 
     def _session(self, **connector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, **connector),
+            connector=aiohttp.TCPConnector(limit=0, **connector),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT, "Accept": "image/*", "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE),
         )
-
-    def lost(self, url: str) -> bool:
-        """Whether the host of this address stopped answering in this run."""
-        return urlsplit(url).netloc in self.hosts and self.hosts[urlsplit(url).netloc].lost
 
     async def fetch(self, url: str) -> Picture:
         """The picture at an address, on disk.
@@ -119,7 +150,9 @@ class Downloader:
         """
         try:
             address = URL(url, encoded=url.isascii() and " " not in url)  # as found: queries may be signed
-            host = self.hosts[urlsplit(url).netloc]
+            host = self.hosts.setdefault(
+                urlsplit(url).netloc, Host(PER_NAMED_HOST if address.host in self.named else PER_HOST)
+            )
         except ValueError:
             raise Rejection("bad address") from None
         if f".{address.host}".endswith(tuple(f".{domain}" for domain in NOT_FOR_TRAINING)):
@@ -127,24 +160,30 @@ class Downloader:
         try:
             async for attempt in retrying(ATTEMPTS, PATIENCE):
                 with attempt:
-                    async with host.slots:
-                        await asyncio.sleep(host.resume - asyncio.get_running_loop().time())
-                        async with self.pool:
-                            return await self._once(address, host)
+                    async with AsyncExitStack() as until_checked:
+                        async with host.slots:
+                            await asyncio.sleep(host.resume - asyncio.get_running_loop().time())
+                            await until_checked.enter_async_context(self.pool)
+                            part = await self._once(address, host)
+                        return await asyncio.to_thread(self._keep, part)
         except TryAgain as failure:
             raise Rejection(failure.reason, final=False) from None
 
-    async def _once(self, address: URL, host: Host) -> Picture:
+    async def _once(self, address: URL, host: Host) -> Part:
         """One attempt, within its time; what went wrong becomes Rejection or TryAgain."""
         if host.lost:
-            raise Rejection("host does not answer", final=False)
+            raise Rejection(LOST, final=False)
+        begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(SECONDS):
-                picture = await self._follow(address, host)
+                part = await self._follow(address, host)
+        except (Rejection, TryAgain):  # an answer too
+            host.answers()
+            raise
         except TimeoutError as error:  # aiohttp's own are TimeoutErrors too
-            host.failures += 1
+            host.fails(begun)
             connected = not isinstance(error, aiohttp.ConnectionTimeoutError)
-            raise Rejection("stalled" if connected else "unreachable", final=False) from None
+            raise Rejection("stalled" if connected else UNREACHABLE, final=False) from None
         except aiohttp.ClientPayloadError:
             raise TryAgain("truncated") from None
         except aiohttp.ClientSSLError:
@@ -152,22 +191,22 @@ class Downloader:
         except aiohttp.ClientConnectionError as error:
             if isinstance(getattr(error, "os_error", None), PrivateAddress):
                 raise Rejection("private address") from None
-            host.failures += 1
-            raise TryAgain("unreachable") from None
+            host.fails(begun)
+            raise TryAgain(UNREACHABLE) from None
         except (ValueError, aiohttp.NonHttpUrlClientError):  # aiohttp.InvalidURL is a ValueError
             raise Rejection("bad address") from None
         except aiohttp.ClientError:
             raise Rejection("not http") from None
-        host.failures = 0
-        return picture
+        host.answers()
+        return part
 
-    async def _follow(self, address: URL, host: Host) -> Picture:
+    async def _follow(self, address: URL, host: Host) -> Part:
         seen = set()
         for _ in range(REDIRECTS + 1):
             seen.add(address)
             session = self.private if address.host in self.named else self.public
             async with session.get(address, allow_redirects=False) as response:
-                host.failures = 0
+                acknowledge(response)
                 if response.status not in (301, 302, 303, 307, 308):
                     return await self._receive(response, host)
                 address = address.join(URL(response.headers.get("Location", "")))
@@ -175,7 +214,7 @@ class Downloader:
                 raise Rejection("redirect loop")
         raise Rejection("too many redirects")
 
-    async def _receive(self, response: aiohttp.ClientResponse, host: Host) -> Picture:
+    async def _receive(self, response: aiohttp.ClientResponse, host: Host) -> Part:
         if response.status in PASSING:
             after = retry_after(response.headers)
             host.throttles = host.throttles + 1 if response.status == 429 else 0
@@ -191,24 +230,41 @@ class Downloader:
         if (response.content_length or 0) > BYTES:
             raise Rejection("too large")
         digest, size = hashlib.sha256(), 0
-        part = tempfile.NamedTemporaryFile(dir=self.folder, prefix=".part-", delete=False)  # noqa: SIM115
-        try:
-            with part:
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".part-", delete=False) as file:
+            path = Path(file.name)
+            try:
                 async for chunk in response.content.iter_any():
                     size += len(chunk)
                     if size > BYTES:
                         raise Rejection("too large")
                     digest.update(chunk)
-                    part.write(chunk)
-            whole = (
-                response.content_length is not None
-            )  # aiohttp has counted; otherwise the end may be a lost connection
-            extension, width, height = await asyncio.to_thread(inspect, Path(part.name), whole)
-            name = f"{digest.hexdigest()}.{extension}"
-            Path(part.name).replace(self.folder / name)
+                    file.write(chunk)
+            except BaseException:
+                path.unlink()
+                raise
+        # with a length announced, aiohttp has counted; otherwise the end may be that of the connection
+        return Part(path, digest.hexdigest(), size, whole=response.content_length is not None)
+
+    def _keep(self, part: Part) -> Picture:
+        """Check what arrived and give it its name, or remove it."""
+        try:
+            extension, width, height = inspect(part.path, part.whole)
+            name = f"{part.sha256}.{extension}"
+            part.path.replace(self.folder / name)
         finally:
-            Path(part.name).unlink(missing_ok=True)
-        return Picture(f"pictures/{name}", digest.hexdigest(), size, width, height)
+            part.path.unlink(missing_ok=True)
+        return Picture(f"pictures/{name}", part.sha256, part.bytes, width, height)
+
+
+def acknowledge(response: aiohttp.ClientResponse) -> None:
+    """Acknowledge the headers at once, where the system lets us (Linux).
+
+    A server that sends headers and body in two writes holds the body back until then (Nagle's algorithm, RFC 896),
+    and on a connection that is used again the acknowledgement would come only after 40 ms.
+    """
+    if response.connection and response.connection.transport and hasattr(socket, "TCP_QUICKACK"):
+        connected = response.connection.transport.get_extra_info("socket")
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def inspect(path: Path, whole: bool = True) -> tuple[str, int, int]:
@@ -227,6 +283,7 @@ def inspect(path: Path, whole: bool = True) -> tuple[str, int, int]:
         width, height = image.size
         if width * height > PIXELS:
             raise Rejection("too many pixels")
+        image.draft("RGB", (64, 64))  # JPEG: all of its data, and an eighth of its pixels
         try:
             image.load()
             sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientations that swap the sides

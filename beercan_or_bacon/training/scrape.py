@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..errors import DataError, SearchError
 from .attribution import write_attribution
 from .classes import Classes
-from .download import Downloader, Rejection
+from .download import LOST, UNREACHABLE, Downloader, Rejection
 from .search import ENGINES, SERVERS, Page, Server, new_session
 from .table import Record, append_rows, read_table, write_table
 
@@ -181,12 +181,14 @@ class Scrape:
         A host that never gave anything is a dead link in the search results: in the table, but nobody's trouble.
         """
         gave = {urlsplit(r.url).netloc for r in self.records.values() if r.file}
-        left = Counter(urlsplit(r.url).netloc for r in self.records.values() if self._pending(r))
+        left = Counter()
+        for record in filter(self._pending, self.records.values()):
+            host = urlsplit(record.url)
+            named = host.hostname in self.named
+            if (record.reason == LOST and (named or host.netloc in gave)) or (record.reason == UNREACHABLE and named):
+                left[host.netloc] += 1
         for host, count in left.items():
-            if self.downloader.lost(f"//{host}") and (host in gave or urlsplit(f"//{host}").hostname in self.named):
-                self.troubles.append(
-                    f"{host} stopped answering: {count} pictures are left. Run the same command again."
-                )
+            self.troubles.append(f"{host} stopped answering: {count} pictures are left. Run the same command again.")
 
 
 def say(sentence: str) -> None:
