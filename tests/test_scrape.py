@@ -16,6 +16,7 @@ from search_server import SearchServer, cut_short, endless, hang_up, instead, on
 
 import train
 from beercan_or_bacon.training import download
+from beercan_or_bacon.training.attribution import write_attribution
 from beercan_or_bacon.training.table import read_table, write_table
 
 ROOT = Path(__file__).parent.parent
@@ -226,6 +227,8 @@ def test_who_made_what_is_written_down_for_what_is_used(server, arguments, data)
     (line,) = (line for line in text.splitlines() if "evil" in line)
     page = "bacon%20%5Bevil%5D%28javascript:alert%281%29%29.jpg"
     assert re.findall(r"(?<!\\)\]\(([^)]*)\)", line) == [f"{server.url}/page/{page}"]
+    write_attribution(data, [replace(record, decision="drop") for record in read_table(data)])
+    assert "Painter" not in (data / "ATTRIBUTION.md").read_text()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import DataError
+from .attribution import write_attribution
 from .classes import NEITHER, Classes
 from .duplicates import near_duplicates
 from .embeddings import Look, look_at
@@ -44,6 +45,7 @@ def clean(classes: Classes, data: Path) -> None:
     looks = look_at(data, {record.sha256: record.file for record in records if record.file})
     records = judge(classes, records, looks)
     write_table(data, records)
+    write_attribution(data, records)
     write_sheet(data, classes, records)
     done.write_text(mark)
     print(summary(records))
