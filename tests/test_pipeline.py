@@ -22,7 +22,9 @@ search = ["bacon -kevin"]
 [neither]
 search = ["photo"]
 """
-EACH = 15
+EACH = 12
+
+pytestmark = pytest.mark.timeout(900)  # the networks are real ones, and the machine may be busy
 
 
 @pytest.fixture(scope="module")
