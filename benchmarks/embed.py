@@ -1,6 +1,6 @@
 """The static page in Chromium: first verdict cold and warm, bytes fetched, time per prediction, agreement with Python.
 
-    python benchmarks/embed.py [PICTURES] [--model model] [--count 200]
+    python -m benchmarks.embed [PICTURES] [--model model] [--count 200]
 
 PICTURES is a folder of real pictures; `--count` of them, drawn by a fixed seed, go through the page and through Python.
 Times are milliseconds; compare them with one another, not with another machine's.
@@ -14,7 +14,6 @@ import http.server
 import random
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -24,14 +23,12 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
 from beercan_or_bacon.errors import PictureError
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.pictures import open_picture
 from beercan_or_bacon.training.static import build_embed
 
+ROOT = Path(__file__).parent.parent
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 # In the page: the last answer and its time, from the choice of the file; the first one's from the start of the visit.

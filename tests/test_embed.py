@@ -320,8 +320,9 @@ def test_the_second_visit_is_nearly_free_and_works_offline(browser, folder, draw
         assert choose(page, draw("bacon"))["verdict"] == "bacon"
         assert sum(site.sent.values()) < 100_000 < cold
         site.close()
-        page.goto(site.url + "?__theme=dark")
-        assert choose(page, draw("both"))["verdict"] == "both"
+        for address in ("?__theme=dark", "index.html?__theme=light"):
+            page.goto(site.url + address)
+            assert choose(page, draw("both"))["verdict"] == "both"
 
 
 def test_a_new_version_replaces_the_old(browser, tmp_path, draw):

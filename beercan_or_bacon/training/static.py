@@ -10,7 +10,6 @@ import os
 import shutil
 import tarfile
 import tempfile
-from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 
@@ -30,22 +29,6 @@ RUNTIME_URL = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{RU
 RUNTIME_SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # base64
 
 THUMBNAIL = 160  # pixels, the longer side
-
-
-@dataclass(frozen=True)
-class LargeFile:
-    """A file that the page downloads with a progress bar and keeps. The address changes with its content."""
-
-    url: str  # relative to the page
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Example:
-    """A picture to click on; both addresses are relative to the page."""
-
-    url: str
-    thumbnail: str
 
 
 def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
@@ -115,7 +98,8 @@ def _unpack_runtime(tarball: Path, folder: Path) -> None:
     shutil.copyfile(Path(onnxruntime.__file__).parent / "LICENSE", folder / "LICENSE")  # the same project's
 
 
-def _copy_examples(examples: list[Path], folder: Path) -> list[Example]:
+def _copy_examples(examples: list[Path], folder: Path) -> list[dict[str, str]]:
+    """The pictures and small copies of them; the addresses of both, relative to the page."""
     folder.mkdir()
     shown = []
     for path in examples:
@@ -124,26 +108,29 @@ def _copy_examples(examples: list[Path], folder: Path) -> list[Example]:
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             image.convert("RGB").save(thumbnail, quality=80)
-        shown.append(Example(f"examples/{path.name}", f"examples/{thumbnail.name}"))
+        shown.append({"url": f"examples/{path.name}", "thumbnail": f"examples/{thumbnail.name}"})
     return shown
 
 
-def _list_files(folder: Path, examples: list[Example]) -> None:
-    """Write files.js, by which the page and its service worker know what there is and which version it is."""
+def _list_files(folder: Path, examples: list[dict[str, str]]) -> None:
+    """Write files.js, by which the page and its service worker know what there is and which version it is.
+
+    shell: what is kept for the second visit at once. runtime and model are kept when they arrive; their addresses
+    change with their content, so that an unchanged one is not fetched again.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
-    def large(name: str) -> dict:
-        return asdict(LargeFile(f"{name}?{hashes[name][:16]}", (folder / name).stat().st_size))
+    def large(name: str) -> dict[str, str | int]:
+        return {"url": f"{name}?{hashes[name][:16]}", "bytes": (folder / name).stat().st_size}
 
     runtime, model = "runtime/ort-wasm-simd-threaded.wasm.gz", "model.onnx"
-    full_size = {example.url for example in examples}
-    needless = {runtime, model, "index.html", "service-worker.js", "runtime/LICENSE", *full_size}
+    later = {runtime, model, "service-worker.js", "runtime/LICENSE", *(shown["url"] for shown in examples)}
     listing = {
         "version": hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16],
-        "shell": ["./", "files.js", *(name for name in hashes if name not in needless)],
+        "shell": ["./", "files.js", *(name for name in hashes if name not in later)],
         "runtime": large(runtime),
         "model": large(model),
-        "examples": [asdict(example) for example in examples],
+        "examples": examples,
     }
     (folder / "files.js").write_text(f"self.FILES = {json.dumps(listing, indent=2)};\n", encoding="utf-8")
