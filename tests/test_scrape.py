@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,7 +16,7 @@ import pytest
 from search_server import SearchServer, cut_short, endless, hang_up, instead, once, picture, redirect, stall, status
 
 import train
-from beercan_or_bacon.training import download
+from beercan_or_bacon.training import download, scrape
 from beercan_or_bacon.training.attribution import write_attribution
 from beercan_or_bacon.training.table import read_table, write_table
 
@@ -167,6 +168,23 @@ def test_lines_cut_short_by_a_kill_are_no_harm(server, arguments, data):
     assert len(server.requests) <= 2  # the search and the picture that the cut lines were about
 
 
+def test_pages_are_asked_for_until_there_is_enough_of_each_term(server, arguments, data, monkeypatch):
+    monkeypatch.setattr(scrape, "ENOUGH", 50)
+    server.pictures = {
+        f"{term} {n}.jpg": picture(n, (8, 8)) for term in ("can", "beer", "bacon", "dog") for n in range(90)
+    }
+    arguments += ["--engine", "openverse"]
+    assert train.main(arguments) == 0
+    records = read_table(data)
+    assert Counter((r.label, r.query) for r in records) == {
+        ("beer can", "can -chicken"): 40, ("beer can", "beer"): 20,  # a page each in turn
+        ("bacon", "bacon -kevin"): 60, ("neither", "dog"): 60,
+    }  # fmt: skip
+    asked = len(server.requests)
+    assert train.main(arguments) == 0
+    assert len(server.requests) == asked
+
+
 def test_only_the_servers_named_are_asked(server, arguments, data):
     at = arguments.index("--commons")
     assert train.main(arguments[:at]) == 0
@@ -206,9 +224,11 @@ def test_a_class_of_which_nothing_is_found(server, arguments, capsys):
     assert any(line.split() == ["bacon", "commons", "0", "0"] for line in said.out.splitlines())
 
 
-def test_a_data_folder_that_cannot_be_written(arguments, data, capsys):
-    data.mkdir()
-    (data / "pictures").write_text("in the way")
+@pytest.mark.parametrize("in_the_way", ["pictures", "pictures.csv.tmp/x"])
+def test_a_data_folder_that_cannot_be_written(in_the_way, arguments, data, capsys):
+    path = data / in_the_way
+    path.parent.mkdir(parents=True)
+    path.write_text("in the way")
     assert train.main(arguments) == 1
     assert "cannot be written" in capsys.readouterr().err
 

@@ -49,20 +49,22 @@ def scrape(
     """
     named = {name: url.rstrip("/") for name, url in (("openverse", openverse), ("commons", commons)) if url}
     servers = {name: named.get(name, SERVERS.get(name, name)) for name in engines or named or SERVERS}
-    stage = Scrape(classes, Path(data), servers, frozenset(urlsplit(url).hostname or "" for url in named.values()))
+    hosts = frozenset(urlsplit(url).hostname or "" for url in named.values())
     try:
-        asyncio.run(stage.run())
+        stage = Scrape(classes, Path(data), servers, hosts)
+        try:
+            asyncio.run(stage.run())
+        finally:
+            write_table(data, stage.records.values())
+            write_attribution(data, stage.records.values())
     except* OSError as errors:
         raise DataError(f"{data} cannot be written ({errors.exceptions[0]}).") from None
-    finally:
-        write_table(data, stage.records.values())
-        write_attribution(data, stage.records.values())
     print(summary(stage.records.values(), [(label, name) for label in classes.searches for name in servers]))
     for label in classes.searches:
         if not any(record.label == label for record in stage.records.values()):
             stage.troubles.append(f"Nothing was found for “{label}”: change its searches in the classes file.")
     if stage.troubles:
-        raise SearchError(" ".join(stage.troubles))
+        raise SearchError(" ".join([*stage.troubles, "To go on with what is there: python train.py clean"]))
 
 
 @dataclass(frozen=True)
