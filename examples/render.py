@@ -18,7 +18,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-
 from studio.bacon import Pile, rasher
 from studio.beer_can import can
 from studio.drinks import beer_glass, bottle, ice
@@ -47,7 +46,7 @@ def beer_can_1(rng):
     softbox((-0.45, -0.10, 0.30), (0, 0, 0.06), (0.14, 0.6), 12, (1.0, 0.97, 0.93))
     softbox((0.45, 0.12, 0.25), (0, 0, 0.06), (0.12, 0.5), 10, (1.0, 0.8, 0.55))
     softbox((0.1, -0.7, 0.6), (0, 0, 0.05), (0.5, 0.3), 7)
-    camera((0.02, -0.40, 0.105), (0, 0, 0.060), 85, 5.6, focus=(0, -0.033, 0.06), exposure=0.4)
+    camera((0.02, -0.40, 0.105), (0, 0, 0.060), 100, 5.6, focus=(0, -0.033, 0.06), exposure=0.4, portrait=1.25)
 
 
 @picture
@@ -75,7 +74,7 @@ def beer_can_3(rng):
     )
     can(yard_amber, rng, opened=True, wet=2600, spin=4)
     sun(38, 238, 4.0)
-    camera((0.05, -0.30, 0.21), (0, 0, 0.060), 66, 7.1, focus=(0, -0.025, 0.09), exposure=0.9)
+    camera((0.05, -0.33, 0.18), (0, 0, 0.060), 90, 8, focus=(0, -0.025, 0.09), exposure=0.8, portrait=1.25)
 
 
 @picture
@@ -135,26 +134,19 @@ def bacon_3(rng):
 
 @picture
 def both_1(rng):
-    """A can beside a plate of fried bacon."""
+    """A tall can beside fried bacon on a board."""
     surroundings(kitchen(rng), 0.7)
     tabletop(wood("table", (0.10, 0.045, 0.02), (0.32, 0.17, 0.08), 0.42), turn=8)
-    plate = (0.035, -0.02)
-    dish(plate)
-    pile = Pile(lambda x, y: dish_height(np.hypot(x - plate[0], y - plate[1])))
-    for i in range(6):
-        rasher(
-            pile,
-            rng,
-            True,
-            (plate[0] + rng.normal(0, 6 * MM), plate[1] + 0.062 - 0.025 * i),
-            10 + rng.normal(0, 7),
-            0.21 - 0.012 * abs(i - 2),
-            0.036,
-        )
-    can(yard_amber, rng, location=(-0.085, 0.10, 0), spin=8, wet=3000)
+    board = wood("board", (0.20, 0.10, 0.045), (0.46, 0.28, 0.14), 0.5)
+    box("board", (0.36, 0.26, 0.018), (0.01, -0.005, 0.009), board, 5 * MM, (0, 0, -3))
+    pile = Pile(lambda x, _: 18 * MM + 0 * x)
+    for i in range(5):
+        middle = (0.022 + rng.normal(0, 5 * MM), 0.042 - 0.030 * i)
+        rasher(pile, rng, True, middle, 5 + rng.normal(0, 6), 0.205, 0.037)
+    can(yard_lager, rng, 168, location=(-0.060, 0.070, 18 * MM), spin=6, wet=4000)
     softbox((-0.7, 0.3, 0.6), (0, 0, 0.03), (0.5, 0.5), 14)
     softbox((0.4, 0.7, 0.4), (0, 0, 0), (0.9, 0.3), 8)
-    camera((0.0, -0.40, 0.22), (0.002, 0.02, 0.035), 50, 8, focus=(0, 0.02, 0.03), exposure=0.5)
+    camera((0.02, -0.35, 0.20), (0.002, 0.0, 0.072), 52, 9, focus=(0, 0.01, 0.05), exposure=0.4)
 
 
 @picture
@@ -173,11 +165,11 @@ def both_2(rng):
     pile = Pile(lambda x, _: 8.2 * MM + 0 * x)
     for i in range(5):
         rasher(pile, rng, False, (0.01 + rng.normal(0, 4 * MM), 0.015 - 0.031 * i), 3 + rng.normal(0, 3), 0.235, 0.042)
-    can(yard_lager, rng, location=(-0.055, 0.105, 0), spin=6, wet=4200)
-    can(yard_pilsner, rng, location=(0.040, 0.125, 0), spin=-12, wet=4200)
+    can(yard_lager, rng, location=(-0.046, 0.088, 0), spin=6, wet=4200)
+    can(yard_pilsner, rng, location=(0.040, 0.098, 0), spin=-12, wet=4200)
     softbox((-0.7, 0.3, 0.6), (0, 0, 0.03), (0.5, 0.5), 14)
     softbox((0.4, 0.7, 0.4), (0, 0, 0), (0.9, 0.3), 8)
-    camera((0.0, -0.40, 0.20), (-0.003, 0.025, 0.035), 56, 9, focus=(0, 0.03, 0.03), exposure=0.2)
+    camera((0.0, -0.36, 0.19), (-0.003, 0.012, 0.036), 60, 10, focus=(0, 0.03, 0.03), exposure=0.2)
 
 
 @picture
@@ -240,10 +232,10 @@ def neither_4(rng):
                 1.6 * MM,
                 rng.normal(0, 0.12, 3),
             )
-    duck((0, 0, -0.001), -62)
+    duck((0, 0, -0.007), -62)
     beads(60, rng, 0.16, 0.0, clear("water", 1.333), 3.0)
     softbox((-0.6, 0.1, 0.6), (0, 0, 0.03), (0.5, 0.5), 10)
-    camera((0.03, -0.34, 0.14), (0.0, 0, 0.046), 66, 5.6, focus=(0.01, -0.03, 0.06), exposure=0.4)
+    camera((0.03, -0.34, 0.14), (0.0, 0, 0.042), 80, 5.6, focus=(0.01, -0.03, 0.06), exposure=0.4)
 
 
 def main():

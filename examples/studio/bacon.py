@@ -51,9 +51,9 @@ def rasher_picture(rng, cooked, shape=(320, 1600)):
         bubbles = fractal(shape, (18, 90), rng, 3)
         height = 0.5 + 0.13 * bubbles + 0.03 * fractal(shape, (60, 300), rng, 2) + 0.05 * fibre - 0.10 * lean
     else:
-        meat = blend((0.76, 0.32, 0.30), (0.55, 0.13, 0.14), smoothstep(-1.2, 1.2, soft + 0.3 * fibre))
+        meat = blend((0.73, 0.30, 0.27), (0.50, 0.12, 0.12), smoothstep(-1.2, 1.2, soft + 0.3 * fibre))
         meat = blend(meat, (0.87, 0.54, 0.50), smoothstep(0.5, 2.4, fibre) * 0.55)
-        fat = blend((0.96, 0.90, 0.85), (0.94, 0.82, 0.76), smoothstep(-1.2, 1.4, soft))
+        fat = blend((0.95, 0.87, 0.79), (0.93, 0.77, 0.68), smoothstep(-1.2, 1.4, soft))
         fat = blend(fat, (0.92, 0.70, 0.66), smoothstep(0.8, 2.6, fractal(shape, (9, 14), rng, 4)) * 0.6)
         colour = blend(fat, meat, lean)
         colour = blend(colour, (0.80, 0.60, 0.42), 0.8 * smoothstep(0.022, 0.006, rim) * (across < 0.5))  # smoked rind
@@ -88,8 +88,8 @@ def rasher_material(rng, cooked):
         subsurface_scale=2.2 * MM,
         roughness=m.ramp(grease, (0.35, 0.2), (0.65, 0.4)),
         normal=normal,
-        coat_weight=m.ramp(grease, (0.4, 0.5), (0.6, 0.1)),
-        coat_roughness=0.16,
+        coat_weight=m.ramp(grease, (0.4, 0.8), (0.62, 0.2)),
+        coat_roughness=0.12,
     )
 
 
@@ -154,11 +154,11 @@ def rasher(pile, rng, cooked, location, turn, length=0.23, width=0.036):
     x, y = location[0] + c * x - n * y, location[1] + n * x + c * y
     z = pile.lay(x, y, z - z.min(), 15 * MM if cooked else 4 * MM)
 
-    thick = (1.3 if cooked else 1.5) * MM * (1 - np.abs(across) ** 10) ** 0.5 * (1 - np.abs(along) ** 60) ** 0.5
+    thick = (1.3 if cooked else 1.2) * MM * (1 - np.abs(across) ** 10) ** 0.5 * (1 - np.abs(along) ** 60) ** 0.5
     thick = thick * (1 + 0.2 * fractal((rows, columns), (30, 8), rng, 2)) + 0.05 * MM
     uv = np.stack([(along + 1) / 2, (across + 1) / 2], -1).reshape(-1, 2)
-    top = np.stack([x, y, z + 1.5 * MM + thick], -1).reshape(-1, 3)
-    bottom = np.stack([x, y, z + 1.5 * MM - thick], -1).reshape(-1, 3)
+    top = np.stack([x, y, z + 1.3 * MM + thick], -1).reshape(-1, 3)
+    bottom = np.stack([x, y, z + 1.3 * MM - thick], -1).reshape(-1, 3)
     faces = grid_faces(rows, columns)[:, ::-1]
     number = np.arange(rows * columns).reshape(rows, columns)
     edge = np.concatenate([number[0], number[1:, -1], number[-1, -2::-1], number[-2:0:-1, 0]])

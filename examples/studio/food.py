@@ -190,10 +190,10 @@ def duck(location, turn=0.0):
     black = Material("eye").principled(base_color=(0.004, 0.004, 0.004), roughness=0.08)
     white = Material("eye white").principled(base_color=(0.8, 0.8, 0.78), roughness=0.15)
     for side in (-1, 1):
-        for offset, size, paint in ((0, 5.4, white), (1.4, 3.6, black)):
+        for offset, size, paint in ((0, 4.3, white), (0.7, 3.1, black)):
             eye = place(
                 lathe("eye", ball, paint, 32),
-                np.array((30.5 + offset, side * (12.5 + 0.6 * offset), 70 + 0.2 * offset)) * MM,
+                np.array((29.6 + offset, side * (13.0 + 0.5 * offset), 69.5)) * MM,
                 (0, 0, side * 30),
             )
-            eye.scale, eye.parent = np.array((2.4, size, size * 1.15)) * MM * (1, 1, 1), body
+            eye.scale, eye.parent = np.array((2.0, size, size * 1.15)) * MM, body

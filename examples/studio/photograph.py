@@ -18,12 +18,14 @@ from studio.shapes import MM, box, place, smoothstep
 MAX_BYTES = 150_000
 
 
-def camera(location, target, lens=60, fstop=4.0, focus=None, exposure=0.0):
+def camera(location, target, lens=60, fstop=4.0, focus=None, exposure=0.0, portrait=1.0):
     """A full-frame camera at location that looks at target and is focused on `focus` (a point; the target if None).
 
-    exposure is in stops.
+    exposure is in stops; portrait is the height of the picture over its width, at least 1.
     """
-    bpy.context.scene.view_settings.exposure = exposure
+    scene = bpy.context.scene
+    scene.view_settings.exposure = exposure
+    scene.render.resolution_x, scene.render.resolution_y = round(800 / portrait), 800
     data = bpy.data.cameras.new("camera")
     data.lens, data.clip_start = lens, 0.01
     data.dof.use_dof, data.dof.aperture_fstop, data.dof.aperture_blades = True, fstop, 9
@@ -31,7 +33,7 @@ def camera(location, target, lens=60, fstop=4.0, focus=None, exposure=0.0):
     data.dof.focus_distance = (Vector(focus or target) - Vector(location)).dot(direction.normalized())
     item = place(bpy.data.objects.new("camera", data), location)
     item.rotation_euler = direction.to_track_quat("-Z", "Y").to_euler()
-    bpy.context.scene.camera = item
+    scene.camera = item
 
 
 def softbox(location, target, size, power, colour=(1, 1, 1)):
@@ -172,7 +174,7 @@ def photograph(name, samples, size, out):
     """Render the scene and finish it like a photograph: colour, bloom, vignette, grain, and a JPEG below MAX_BYTES."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
-    scene.render.resolution_x = scene.render.resolution_y = size
+    scene.render.resolution_percentage = round(100 * size / 800)
     scene.render.threads_mode, scene.render.threads = "AUTO", 0
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Punchy"
@@ -193,7 +195,7 @@ def photograph(name, samples, size, out):
     glow = Image.fromarray((np.clip(frame - 0.82, 0, 1) * 255 * 4).clip(0, 255).astype(np.uint8))
     glow = np.asarray(glow.filter(ImageFilter.GaussianBlur(size / 60)), np.float32) / 255
     frame = 1 - (1 - frame) * (1 - 0.16 * glow)
-    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    y, x = np.mgrid[-1 : 1 : frame.shape[0] * 1j, -1 : 1 : frame.shape[1] * 1j]
     frame = frame * (1 - 0.10 * np.clip(np.hypot(x, y), 0, 1.4)[..., None] ** 2.5)
     grain = rng.normal(0, 0.006, frame.shape[:2])[..., None] + rng.normal(0, 0.002, frame.shape)
     frame = frame + grain * (0.4 + 1.2 * np.sqrt(np.clip(frame, 0, 1)) * (1 - np.clip(frame, 0, 1)))
