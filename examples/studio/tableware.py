@@ -1,4 +1,4 @@
-"""Plates, pans, mugs and bowls."""
+"""A plate, a pan, a bowl, and drops of fat and water."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from studio.materials import Material, glazed
-from studio.shapes import MM, box, lathe, place, rounded, tube
+from studio.shapes import MM, box, lathe, place, rounded
 
 DISH = rounded(
     [(0, 4), (78, 4, 10), (95, 9, 18), (128, 20, 6), (131, 21.5, 1), (130, 18, 2), (96, 3, 10), (80, 0, 3), (76, 0)]
@@ -24,43 +24,6 @@ def dish_height(radius):
     """Height in metres of the plate's upper side at a distance from its centre; beyond the rim, that of the rim."""
     upper = DISH[: np.argmax(DISH[:, 0]) + 1] * MM
     return np.interp(radius, upper[:, 0], upper[:, 1])
-
-
-def mug(location, colour=(0.20, 0.30, 0.36)):
-    """A glazed mug with coffee in it."""
-    glaze = glazed("mug", colour, 0.15)
-    wall = rounded(
-        [
-            (0, 6),
-            (34, 6, 5),
-            (38, 12, 4),
-            (39, 90, 1),
-            (40.5, 93, 1.5),
-            (42.5, 91, 1.5),
-            (42, 12, 6),
-            (36, 1, 3),
-            (32, 0, 1),
-            (30, 2, 1),
-            (0, 2),
-        ]
-    )
-    lathe("mug", wall[::-1] * MM, glaze).location = location
-    t = np.linspace(-0.5, np.pi + 0.5, 60)
-    handle = np.stack([39 + 29 * np.sin(t), 0 * t, 48 + 27 * np.cos(t)], 1) * MM
-    tube("handle", handle, 6 * MM, glaze).location = location
-    m = Material("coffee")
-    rim = m.math(
-        "DIVIDE", m.node("ShaderNodeVectorMath", {0: m.coordinates()}, operation="LENGTH").outputs["Value"], 0.0386
-    )
-    foam = m.ramp(
-        m.math("ADD", rim, m.math("MULTIPLY", m.noise(90), 0.12)),
-        (0.93, (0.018, 0.007, 0.003)),
-        (1.03, (0.20, 0.09, 0.03)),
-    )
-    coffee = lathe(
-        "coffee", np.array([(38.8, 0), (38, -0.6), (0, -0.6)]) * MM, m.principled(base_color=foam, roughness=0.04)
-    )
-    coffee.location = (location[0], location[1], location[2] + 80 * MM)
 
 
 def pan(centre=(0, 0)):
