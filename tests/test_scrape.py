@@ -205,7 +205,7 @@ def test_an_engine_that_fails_is_said_and_the_others_go_on(server, arguments, da
     server.answers["/w/api.php"] = status(403)
     assert train.main(arguments) == 1
     said = capsys.readouterr()
-    assert f"{server.url} refuses to search (http 403" in said.err
+    assert f"{server.url} refuses to search for “can -chicken” (http 403: sorry)." in said.err
     assert "found  fetched" in said.out
     assert len([record for record in read_table(data) if record.file]) == 5
     del server.answers["/w/api.php"]
@@ -220,7 +220,7 @@ def test_a_class_of_which_nothing_is_found(server, arguments, capsys):
     assert train.main(arguments) == 1
     said = capsys.readouterr()
     assert "openverse finds nothing for “bacon -kevin”." in said.err
-    assert "Nothing was found for “bacon”: change its searches" in said.err
+    assert "Nothing was found for “bacon”. Change its searches" in said.err
     assert any(line.split() == ["bacon", "commons", "0", "0"] for line in said.out.splitlines())
 
 

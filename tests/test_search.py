@@ -119,7 +119,7 @@ def test_a_search_that_must_wait_says_so_and_goes_on(fault, server):
 
 def test_a_daily_limit_is_told_apart_from_nothing_found_and_not_waited_for(server):
     server.answers["/v1/images/"] = status(429, Retry_After="7200")
-    with pytest.raises(SearchError, match=r"no more searches for now.*in 120 minutes"):
+    with pytest.raises(SearchError, match="no more searches for now: ask again in 120 minutes"):
         ask(openverse, server.url, "can")
     assert len(server.requests) == 1
 
@@ -128,7 +128,7 @@ def test_a_server_that_is_not_there(server, monkeypatch):
     monkeypatch.setattr(search, "ATTEMPTS", 2)
     server.shutdown()
     server.server_close()
-    with pytest.raises(SearchError, match="cannot be asked"):
+    with pytest.raises(SearchError, match=r"cannot be asked \(connection refused\)"):
         ask(openverse, server.url, "can")
 
 

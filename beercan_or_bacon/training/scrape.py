@@ -60,11 +60,12 @@ def scrape(
     except* OSError as errors:
         raise DataError(f"{data} cannot be written ({errors.exceptions[0]}).") from None
     print(summary(stage.records.values(), [(label, name) for label in classes.searches for name in servers]))
+    if stage.troubles:
+        again = "Run the same command again, or go on with what is there: python train.py clean"
+        raise SearchError("\n".join([*dict.fromkeys(stage.troubles), again]))
     for label in classes.searches:
         if not any(record.label == label for record in stage.records.values()):
-            stage.troubles.append(f"Nothing was found for “{label}”: change its searches in the classes file.")
-    if stage.troubles:
-        raise SearchError(" ".join([*stage.troubles, "To go on with what is there: python train.py clean"]))
+            raise SearchError(f"Nothing was found for “{label}”. Change its searches in the file of classes.")
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Scrape:
                     try:
                         page = await ENGINES[provider](server, search.query, cursor)
                     except SearchError as error:
-                        self.troubles.append(f"{error} (The search was for “{search.query}”.)")
+                        self.troubles.append(str(error))
                         return
                     if not page.candidates and page.next is None and not cursor:
                         say(f"{provider} finds nothing for “{search.query}”.")
@@ -190,7 +191,7 @@ class Scrape:
             if (record.reason == LOST and (named or host.netloc in gave)) or (record.reason == UNREACHABLE and named):
                 left[host.netloc] += 1
         for host, count in left.items():
-            self.troubles.append(f"{host} stopped answering: {count} pictures are left. Run the same command again.")
+            self.troubles.append(f"{host} stopped answering: {count} pictures are left.")
 
 
 def say(sentence: str) -> None:

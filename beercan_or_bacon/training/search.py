@@ -55,9 +55,10 @@ class Server:
     session: aiohttp.ClientSession
     say: Callable[[str], None] = print
 
-    async def json(self, path: str, method: str = "GET", **request) -> dict:
+    async def json(self, path: str, what: str, method: str = "GET", **request) -> dict:
         """What the server answers, patiently: waits as told when it is asked too often.
 
+        what: what is asked of it, for the error message ("to search for ...").
         Raises SearchError when it cannot be reached, refuses, or answers something that is not a JSON object.
         """
 
@@ -68,29 +69,32 @@ class Server:
         try:
             async for attempt in retrying(ATTEMPTS, PATIENCE, say):
                 with attempt:
-                    return await self._json_once(path, method, **request)
+                    return await self._json_once(path, what, method, **request)
         except TryAgain as failure:
             if failure.reason == "http 429":
                 when = f"in {failure.after / 60:.0f} minutes" if failure.after else "later"
-                raise SearchError(
-                    f"{self.url} answers no more searches for now. Run the same command {when}."
-                ) from None
-            raise SearchError(f"{self.url} cannot be asked ({failure.reason}). Run the same command again.") from None
+                raise SearchError(f"{self.url} answers no more searches for now: ask again {when}.") from None
+            raise SearchError(f"{self.url} cannot be asked ({failure.reason}).") from None
 
-    async def _json_once(self, path: str, method: str, **request) -> dict:
+    async def _json_once(self, path: str, what: str, method: str, **request) -> dict:
         try:
             async with self.session.request(method, self.url + path, allow_redirects=False, **request) as response:
                 if response.status in PASSING:
                     raise TryAgain(f"http {response.status}", retry_after(response.headers))
                 if response.status != 200:
                     said = response.headers.get("Location") or plain(await response.text(errors="replace"))[:200]
-                    raise SearchError(f"{self.url} refuses to search (http {response.status}: {said}).")
+                    raise SearchError(f"{self.url} refuses {what} (http {response.status}: {said}).")
                 answer = await response.json(content_type=None)
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
+        except aiohttp.ClientPayloadError:
+            raise TryAgain("its answer ended early") from None
+        except TimeoutError:
+            raise TryAgain("no answer in time") from None
+        except aiohttp.ClientConnectionError as error:
             cause = getattr(error, "os_error", error)
             if isinstance(cause, PrivateAddress):
                 raise SearchError(f"{self.url} is not on the open internet: name it if it is yours.") from None
-            raise TryAgain(str(cause) or type(cause).__name__) from None
+            refused = isinstance(cause, ConnectionRefusedError)
+            raise TryAgain("connection refused" if refused else str(cause)) from None
         except (aiohttp.ClientError, ValueError):
             raise SearchError(f"{self.url} does not answer as an image search does: check the address.") from None
         if not isinstance(answer, dict):
@@ -143,14 +147,16 @@ async def openverse(server: Server, query: str, cursor: int = 0) -> Page:
     """
     if os.environ.get("OPENVERSE_CLIENT_ID") and "Authorization" not in server.session.headers:
         token = await server.json(
-            "/v1/auth_tokens/token/", "POST", data={
+            "/v1/auth_tokens/token/", "the key", "POST", data={
                 "grant_type": "client_credentials", "client_id": os.environ["OPENVERSE_CLIENT_ID"],
                 "client_secret": os.environ.get("OPENVERSE_CLIENT_SECRET", ""),
             })  # fmt: skip
         server.session.headers["Authorization"] = f"Bearer {token.get('access_token', '')}"
     size = 100 if "Authorization" in server.session.headers else 20
     page = cursor or 1
-    answer = await server.json("/v1/images/", params={"q": query, "page": page, "page_size": size})
+    answer = await server.json(
+        "/v1/images/", f"to search for “{query}”", params={"q": query, "page": page, "page_size": size}
+    )
     found = [
         Candidate(
             url=str(item.get("url") or ""), title=plain(item.get("title")), creator=plain(item.get("creator")),
@@ -168,13 +174,13 @@ async def commons(server: Server, query: str, cursor: int = 0) -> Page:
     50 a page. 960 is one of the widths that Wikimedia keeps ready; it refuses others.
     https://www.mediawiki.org/wiki/API:Search, https://www.mediawiki.org/wiki/Common_thumbnail_sizes
     """
-    answer = await server.json("/w/api.php", params={
+    answer = await server.json("/w/api.php", f"to search for “{query}”", params={
         "action": "query", "format": "json", "formatversion": "2", "generator": "search",
         "gsrsearch": f"{query} filetype:bitmap", "gsrnamespace": "6", "gsrlimit": "50", "gsroffset": str(cursor),
         "prop": "imageinfo", "iiprop": "url|size|mime|sha1|extmetadata", "iiurlwidth": "960", "maxlag": "5",
     })  # fmt: skip
     if "error" in answer:
-        raise SearchError(f"{server.url} refuses “{query}”: {plain(answer['error'].get('info'))}")
+        raise SearchError(f"{server.url} refuses to search for “{query}”: {plain(answer['error'].get('info'))}")
     found = []
     for item in sorted(answer.get("query", {}).get("pages", []), key=lambda item: item.get("index", 0)):
         for info in item.get("imageinfo", []):
@@ -223,8 +229,8 @@ def _ddgs_page(name: str, query: str, page: int) -> list[Candidate]:
         results = engine.search(query, page=page)
     except (DDGSException, ValueError) as error:  # ValueError: a page that is not the JSON it should be
         raise SearchError(
-            f"{name} refuses to search or has changed ({error}). It limits how much it may be asked: run the same"
-            " command again in an hour, or without that engine."
+            f"{name} refuses to search or has changed ({error}). It limits how much it may be asked: ask again in an"
+            " hour, or do without that engine."
         ) from None
     return [Candidate(result.image or "", plain(result.title), result.url or "") for result in results]
 
