@@ -94,6 +94,13 @@ def space(args: argparse.Namespace) -> None:
     )  # fmt: skip
 
 
+def doctor(args: argparse.Namespace) -> None:
+    """What will work on this machine, and what to do about the rest."""
+    from beercan_or_bacon.training.doctor import examine
+
+    examine(args.out, args.data)
+
+
 def needed(value: str | None, option: str) -> str:
     """The value of an option that a stage cannot do without."""
     if not value:
@@ -101,7 +108,7 @@ def needed(value: str | None, option: str) -> str:
     return value
 
 
-STAGES = {stage.__name__: stage for stage in (scrape, clean, review, fit, export, push, space, embed)}
+STAGES = {stage.__name__: stage for stage in (scrape, clean, review, fit, export, push, space, embed, doctor)}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -137,19 +137,27 @@ def browser():
 
 
 @pytest.fixture
-def hub(monkeypatch):
-    """A Hub on loopback that this process and those it starts talk to; its writer's token is hf_write."""
-    with Hub() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
+def endpoint(monkeypatch):
+    """endpoint(url): the Hub that this process and those it starts talk to."""
+
+    def endpoint(url: str) -> None:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        monkeypatch.setattr(constants, "ENDPOINT", url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
         # hf_xet would talk to storage of its own, and does not fall back
         monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+
+    yield endpoint
+    close_session()
+
+
+@pytest.fixture
+def hub(endpoint):
+    """A Hub on loopback; its writer's token is hf_write."""
+    with Hub() as hub:
+        endpoint(hub.url)
         yield hub
-        close_session()
 
 
 @dataclass(frozen=True)

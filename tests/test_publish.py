@@ -216,6 +216,8 @@ def test_a_model_that_cannot_serve_is_not_published(hub, push, model, monkeypatc
     monkeypatch.setattr(publish, "check_model", check_model)
     (model / "model.onnx").write_bytes(b"not a graph")
     refused(push(), "cannot serve")
+    shutil.rmtree(model)
+    refused(push(), "There is no model folder")
     assert hub.requests == []
 
 

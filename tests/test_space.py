@@ -212,6 +212,8 @@ def test_what_was_uploaded_starts_on_its_own_requirements_and_answers(hub, run, 
             except OSError:
                 assert server.poll() is None, log.read_text()
                 time.sleep(0.1)
+        else:
+            pytest.fail(log.read_text())
         assert "Blue or red?" in page
         label, _ = Client(url, verbose=False).predict(handle_file(draw("bacon")), api_name="/predict")
         assert label["label"] == "bacon"

@@ -38,6 +38,8 @@ def check_sizes(name: str, sizes: dict[str, int]) -> None:
 
 def check_model(folder: Path, name: str) -> None:
     """Check a model folder in a process of its own. Raises ModelError, saying `name` for it, when it cannot serve."""
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {name}. `python train.py export` writes one.")
     check_sizes(name, {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()})
     command = [sys.executable, "-m", __name__, str(folder.absolute())]
     try:
