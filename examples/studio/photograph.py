@@ -171,35 +171,22 @@ def tabletop(material, width=0.14, depth=1.2, length=2.4, thickness=0.03, turn=0
 
 
 def photograph(name, samples, size, out):
-    """Render the scene and finish it like a photograph: colour, bloom, vignette, grain, and a JPEG below MAX_BYTES."""
+    """Render the scene with `samples` paths per pixel, the longest side `size` pixels, and save it as out/name.jpg."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.render.resolution_percentage = round(100 * size / 800)
-    scene.render.threads_mode, scene.render.threads = "AUTO", 0
-    scene.view_settings.view_transform = "AgX"
-    scene.view_settings.look = "AgX - Punchy"
+    scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Punchy"
     cycles = scene.cycles
-    cycles.samples, cycles.adaptive_threshold = samples, 0.015
+    cycles.samples, cycles.seed = samples, seed_of(name) % 2**16
     cycles.use_denoising, cycles.denoiser, cycles.denoising_prefilter = True, "OPENIMAGEDENOISE", "ACCURATE"
     cycles.max_bounces, cycles.transmission_bounces, cycles.transparent_max_bounces = 8, 8, 8
     cycles.diffuse_bounces, cycles.glossy_bounces = 2, 3
     cycles.sample_clamp_indirect, cycles.blur_glossy = 6.0, 0.6
-    cycles.seed = seed_of(name) % 2**16
     with tempfile.TemporaryDirectory() as folder:
         scene.render.filepath = str(Path(folder) / "frame.png")
         bpy.ops.render.render(write_still=True)
         frame = np.asarray(Image.open(scene.render.filepath).convert("RGB"), np.float32) / 255
-    rng = np.random.default_rng(seed_of(name))
-    grey = frame @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    frame = grey[..., None] + 1.22 * (frame - grey[..., None])  # AgX is shy of colour
-    glow = Image.fromarray((np.clip(frame - 0.82, 0, 1) * 255 * 4).clip(0, 255).astype(np.uint8))
-    glow = np.asarray(glow.filter(ImageFilter.GaussianBlur(size / 60)), np.float32) / 255
-    frame = 1 - (1 - frame) * (1 - 0.16 * glow)
-    y, x = np.mgrid[-1 : 1 : frame.shape[0] * 1j, -1 : 1 : frame.shape[1] * 1j]
-    frame = frame * (1 - 0.10 * np.clip(np.hypot(x, y), 0, 1.4)[..., None] ** 2.5)
-    grain = rng.normal(0, 0.006, frame.shape[:2])[..., None] + rng.normal(0, 0.002, frame.shape)
-    frame = frame + grain * (0.4 + 1.2 * np.sqrt(np.clip(frame, 0, 1)) * (1 - np.clip(frame, 0, 1)))
-    final = Image.fromarray((np.clip(frame, 0, 1) * 255 + 0.5).astype(np.uint8))
+    final = develop(frame, np.random.default_rng(seed_of(name)))
     for quality in range(94, 40, -2):
         buffer = io.BytesIO()
         final.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
@@ -208,6 +195,21 @@ def photograph(name, samples, size, out):
     path = Path(out) / f"{name}.jpg"
     path.write_bytes(buffer.getvalue())
     print(f"{path}: {buffer.tell() / 1000:.0f} kB, JPEG quality {quality}", flush=True)
+
+
+def develop(frame, rng):
+    """Finish a rendered frame (h, w, 3) in 0..1 like a photograph: colour, bloom, vignette and grain."""
+    height, width = frame.shape[:2]
+    grey = frame @ np.array([0.2126, 0.7152, 0.0722], np.float32)  # luminance, Rec. 709
+    frame = grey[..., None] + 1.22 * (frame - grey[..., None])  # AgX is shy of colour
+    bright = Image.fromarray((np.clip(4 * (frame - 0.82), 0, 1) * 255).astype(np.uint8))
+    glow = np.asarray(bright.filter(ImageFilter.GaussianBlur(height / 60)), np.float32) / 255
+    frame = 1 - (1 - frame) * (1 - 0.16 * glow)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    frame = np.clip(frame * (1 - 0.10 * np.clip(np.hypot(x, y), 0, 1.4)[..., None] ** 2.5), 0, 1)
+    grain = rng.normal(0, 0.006, (height, width, 1)) + rng.normal(0, 0.002, frame.shape)
+    frame = frame + grain * (0.4 + 1.2 * np.sqrt(frame) * (1 - frame))  # film shows its grain in the middle tones
+    return Image.fromarray((np.clip(frame, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 def seed_of(name):
