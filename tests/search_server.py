@@ -189,6 +189,12 @@ def stall(handler: Handler, body: bytes, _tries: int):
     handler.close_connection = True
 
 
+def silence(handler: Handler, _body: bytes, _tries: int):
+    """Not a word until the client hangs up."""
+    handler.connection.recv(1)
+    handler.close_connection = True
+
+
 def drip(handler: Handler, body: bytes, _tries: int):
     """A byte now and then: never silent for long, never done."""
     handler.reply(200, b"", Content_Length=str(len(body)))

@@ -20,6 +20,7 @@ from search_server import (
     once,
     picture,
     redirect,
+    silence,
     stall,
     status,
 )
@@ -129,6 +130,7 @@ def bomb() -> bytes:
         (cut_short_unannounced, "truncated", False, 3),
         (hang_up, "unreachable", False, 2 * 3),  # aiohttp asks once more by itself when a connection is lost
         (stall, "stalled", False, 1),
+        (silence, "stalled", False, 1),
         (drip, "stalled", False, 1),
         (drip_headers, "stalled", False, 1),
         (endless, "too large", True, 1),
@@ -255,16 +257,17 @@ def test_many_at_once_but_few_of_one_host(server, tmp_path):
     assert 4 <= server.busiest <= download.PER_NAMED_HOST
 
 
-def test_a_stalled_server_holds_up_nobody_else(server, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("fault", "reason"), [(stall, "host stalls"), (silence, "host does not answer")])
+def test_a_stalled_server_holds_up_nobody_else(fault, reason, server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "SILENCE", 0.5)
     with SearchServer() as stalled:
         for n in range(40):
             server.pictures[f"{n}.jpg"] = stalled.pictures[f"{n}.jpg"] = picture(n)
-            stalled.faults[f"{n}.jpg"] = stall
+            stalled.faults[f"{n}.jpg"] = fault
         names = list(server.pictures)
         got = fetch(tmp_path, *(f"{host.url}/images/{name}" for name in names for host in (stalled, server)))
     assert all(isinstance(one, Picture) for one in got[1::2])
-    assert {one.reason for one in got[::2]} == {"stalled", "host does not answer"}
+    assert {one.reason for one in got[::2]} == {"stalled", reason}
     assert not any(one.final for one in got[::2])
     assert len(stalled.requests) <= 2 * download.PER_NAMED_HOST  # it was given up, not asked for all forty
 

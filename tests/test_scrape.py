@@ -121,6 +121,16 @@ def test_what_was_refused_is_counted_by_reason_and_only_the_rest_is_asked_again(
     assert by_name(data)["dog stalled.jpg"].reason == ""
 
 
+def test_pictures_that_always_stall_are_no_reason_to_fail(server, arguments, data, monkeypatch):
+    monkeypatch.setattr(download, "SILENCE", 0.4)
+    stalling = [f"dog {n}.jpg" for n in range(12)]
+    for name in stalling:
+        server.pictures[name], server.faults[name] = picture(), stall
+    for _ in range(2):
+        assert train.main(arguments) == 0
+        assert {by_name(data)[name].reason for name in stalling} <= {"stalled", "host stalls"}
+
+
 def test_an_address_of_two_classes_is_fetched_once_and_has_a_row_in_each(server, arguments, data):
     server.pictures["dog with bacon.jpg"] = picture(50)
     server.pictures["dog of kevin bacon, not bacon.jpg"] = picture(51)  # excluded from one class only

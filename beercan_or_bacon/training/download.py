@@ -38,7 +38,9 @@ FORMATS = {
 }  # fmt: skip
 OPT_OUT = {"noai", "noimageai"}  # words of X-Robots-Tag, as DeviantArt introduced them
 UNREACHABLE = "unreachable"
-LOST = "host does not answer"  # the reason of those that were not even asked for, because others were unreachable
+# the reasons of those that are not even asked for, because others of their host
+LOST = "host does not answer"  # got no answer at all
+STALLS = "host stalls"  # got an answer, but no end of it
 NOT_FOR_TRAINING = ("unsplash.com",)  # domains whose terms forbid it
 Image.init()  # all decoders now, not by many threads at once
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # PIXELS is stricter
@@ -83,8 +85,10 @@ class Host:
     limit: int
     resume: float = 0.0  # the loop's time before which it has asked not to be asked
     answered: float = -inf  # the loop's time of its last answer
-    failures: int = 0  # in a row, of requests begun since then
+    heard: float = -inf  # and of the last beginning of one
+    failures: int = 0  # in a row, of requests begun since the last answer
     throttles: int = 0  # in a row
+    given_up: str = LOST  # why, if failures are that many
 
     def __post_init__(self):
         self.width = min(FIRST, self.limit)
@@ -105,6 +109,7 @@ class Host:
     def fails(self, begun: float) -> None:
         """Note that a request came to nothing. One that had begun before the last answer says nothing of the host."""
         self.failures += begun > self.answered
+        self.given_up = STALLS if self.heard > begun else LOST
 
 
 class Downloader:
@@ -172,7 +177,7 @@ class Downloader:
     async def _once(self, address: URL, host: Host) -> Part:
         """One attempt, within its time; what went wrong becomes Rejection or TryAgain."""
         if host.lost:
-            raise Rejection(LOST, final=False)
+            raise Rejection(host.given_up, final=False)
         begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(SECONDS):
@@ -185,6 +190,7 @@ class Downloader:
             connected = not isinstance(error, aiohttp.ConnectionTimeoutError)
             raise Rejection("stalled" if connected else UNREACHABLE, final=False) from None
         except aiohttp.ClientPayloadError:
+            host.answers()
             raise TryAgain("truncated") from None
         except aiohttp.ClientSSLError:
             raise Rejection("bad certificate") from None
@@ -206,6 +212,7 @@ class Downloader:
             seen.add(address)
             session = self.private if address.host in self.named else self.public
             async with session.get(address, allow_redirects=False) as response:
+                host.heard = asyncio.get_running_loop().time()
                 acknowledge(response)
                 if response.status not in (301, 302, 303, 307, 308):
                     return await self._receive(response, host)

@@ -181,7 +181,8 @@ class Scrape:
     def _note_lost_hosts(self) -> None:
         """Say which hosts that had pictures for us, or were named, stopped answering, and how many are left to fetch.
 
-        A host that never gave anything is a dead link in the search results: in the table, but nobody's trouble.
+        A host that never gave anything is a dead link in the search results, and one that stalls may do so with the
+        same pictures every time: both are in the table, and nobody's trouble.
         """
         gave = {urlsplit(r.url).netloc for r in self.records.values() if r.file}
         left = Counter()
