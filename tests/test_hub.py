@@ -17,6 +17,7 @@ from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import Source, choose_model, find_model
 
 REPO = "user/beercan"
+SHIPPED_ANSWER, SHIPPED_ARRIVAL = serving.ANSWER, serving.ARRIVAL
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -29,6 +30,13 @@ def published(hub, tiny_model):
     return hub.add(
         REPO, {**files_of(tiny_model), "model.safetensors": b"weights", "export.pkl": b"a pickle", "README.md": b""}
     )
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """What is not about patience has all of it, however busy the machine."""
+    monkeypatch.setattr(serving, "ANSWER", 60.0)
+    monkeypatch.setattr(serving, "ARRIVAL", 60.0)
 
 
 @pytest.fixture
@@ -98,8 +106,9 @@ def retitled(folder: Path) -> bytes:
 
 @pytest.mark.parametrize("fault", ["dead", HANG, (503, "Down for maintenance")])
 @pytest.mark.usefixtures("published")
-def test_a_branch_in_the_cache_serves_when_the_hub_does_not(hub, default, fault):
+def test_a_branch_in_the_cache_serves_when_the_hub_does_not(hub, default, monkeypatch, fault):
     first = choose_model(REPO, "", default)
+    monkeypatch.setattr(serving, "ANSWER", 0.5)
     if fault == "dead":
         hub.__exit__()
     else:
@@ -114,25 +123,29 @@ def test_a_private_repository_is_read_with_a_token(published, default, caplog, m
     assert choose_model(REPO, "", default).revision == published.head.sha
 
 
-def timed(function):
-    start = time.monotonic()
-    return function(), time.monotonic() - start
+CLIENT_GIVES_UP = 23  # seconds after which the client by itself ends its retries; benchmarks/app_start.py measures ours
 
 
 def test_a_dead_hub_and_a_cold_cache(hub, default, caplog):
     hub.__exit__()
-    note, seconds = timed(lambda: falls_back(default, caplog))
-    assert "cannot be reached" in note
-    assert seconds < 3
+    start = time.monotonic()
+    assert "cannot be reached" in falls_back(default, caplog)
+    assert time.monotonic() - start < CLIENT_GIVES_UP / 2
 
 
 @pytest.mark.parametrize("fault", [HANG, TRICKLE])
 @pytest.mark.usefixtures("published")
-def test_a_hub_that_accepts_and_never_answers(hub, default, caplog, fault):
+def test_a_hub_that_accepts_and_never_answers(hub, default, caplog, monkeypatch, fault):
+    monkeypatch.setattr(serving, "ANSWER", 0.5)
     hub.faults["GET /api"] = fault
-    note, seconds = timed(lambda: falls_back(default, caplog))
-    assert "did not answer within 2 s" in note
-    assert seconds < 3
+    start = time.monotonic()
+    assert "did not answer within 0.5 s" in falls_back(default, caplog)
+    assert time.monotonic() - start < CLIENT_GIVES_UP / 2
+
+
+def test_a_start_waits_for_the_hub_at_most_a_few_seconds():
+    assert SHIPPED_ANSWER <= 2.5
+    assert SHIPPED_ARRIVAL <= 5
 
 
 @pytest.mark.parametrize("revision", ["0" * 40, "no-such-branch"])
@@ -254,7 +267,7 @@ def greedy(model):
     ],
 )
 def test_a_wrong_or_hostile_graph(hub, tiny_model, default, caplog, monkeypatch, spoil, said):
-    monkeypatch.setattr("beercan_or_bacon.serving.check.SECONDS", 5)
+    monkeypatch.setattr("beercan_or_bacon.serving.check.CPU_SECONDS", 3)
     model = onnx.load(tiny_model / "model.onnx")
     spoil(model)
     hub.add(REPO, {**files_of(tiny_model), "model.onnx": model.SerializeToString()})

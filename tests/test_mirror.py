@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from beercan_or_bacon.serving import hub as serving
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import Source, choose_model
 
@@ -37,8 +38,10 @@ def repository(tiny_model, tmp_path) -> Path:
 
 
 @pytest.fixture
-def mirror(repository, tmp_path, endpoint):  # noqa: ARG001
+def mirror(repository, tmp_path, endpoint, monkeypatch):  # noqa: ARG001
     """olah, offline, serving that repository."""
+    monkeypatch.setattr(serving, "ANSWER", 60.0)
+    monkeypatch.setattr(serving, "ARRIVAL", 60.0)
     olah = Path(sys.executable).parent / "olah-cli"
     if not olah.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("olah is not here: pip install -r requirements-dev.txt")

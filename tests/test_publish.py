@@ -10,6 +10,7 @@ from hub_server import CUT, HANG, LOST
 from huggingface_hub import ModelCard
 
 import train
+from beercan_or_bacon.serving import hub as serving
 from beercan_or_bacon.serving.check import check_model
 from beercan_or_bacon.serving.hub import choose_model
 from beercan_or_bacon.training import publish
@@ -96,7 +97,9 @@ def test_the_requests_of_a_push(hub, push):
     assert len(puts) == 3  # graph, weights, picture
 
 
-def test_there_and_back(hub, push, model, tmp_path):
+def test_there_and_back(hub, push, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(serving, "ANSWER", 60.0)
+    monkeypatch.setattr(serving, "ARRIVAL", 60.0)
     push()
     sha = hub.repos[f"models/{REPO}"].head.sha
     for revision in ("", "main", sha):

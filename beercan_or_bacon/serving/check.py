@@ -6,6 +6,7 @@ little time, so that a broken or hostile model takes down nothing but the check.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,8 @@ from .classifier import Classifier
 
 # All that serving reads, and the most bytes each may have: ten times what train.py publishes.
 MAX_BYTES = {"model.onnx": 100_000_000, "classifier.json": 1_000_000}
-SECONDS = 15  # for loading and one prediction; less than 1 is usual
+CPU_SECONDS = 10  # for loading and one prediction; 1 is usual. Of computing, so that a busy machine fails no model
+SECONDS = 60  # the same by the clock, where the system cannot limit computing
 MEMORY = 4 * 1024**3  # bytes of address space; ONNX Runtime and a 10 MB model take 1 GB of it
 
 
@@ -41,13 +43,15 @@ def check_model(folder: Path, name: str) -> None:
     if not folder.is_dir():
         raise ModelError(f"There is no model folder {name}. `python train.py export` writes one.")
     check_sizes(name, {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()})
-    command = [sys.executable, "-m", __name__, str(folder.absolute())]
+    command = [sys.executable, "-m", __name__, str(folder.absolute()), str(CPU_SECONDS)]
     try:
         done = subprocess.run(
             command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         raise ModelError(f"{name} did not answer one test picture within {SECONDS} s.") from None
+    if done.returncode and done.returncode == -getattr(signal, "SIGXCPU", 0):
+        raise ModelError(f"{name} did not answer one test picture within {CPU_SECONDS} s of computing.")
     if done.returncode:
         # a process that was killed, or ran out of memory in a library, has said nothing of its own
         why = done.stdout.strip().splitlines()[-1:] or [f"the check of it ended with status {done.returncode}"]
@@ -82,6 +86,7 @@ def main() -> int:
         import resource  # not on Windows
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[2]), int(sys.argv[2]) + 1))
     except (ImportError, ValueError, OSError):  # nor can it be lowered everywhere; the time limit remains
         pass
     try:
