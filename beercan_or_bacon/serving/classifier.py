@@ -94,7 +94,9 @@ class Classifier:
             why = ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
             raise ModelError(f"{folder}/classifier.json is not a description this version reads: {why}.") from None
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
+        options.intra_op_num_threads = 2  # a Space has two cores
+        # idle threads sleep: by default they spin, and take from the next visitor what they hope to gain for this one
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self.session = onnxruntime.InferenceSession(
                 # from memory, so that a graph cannot name other files to read its weights from

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import gradio as gr
 import gradio.component_meta
+import numpy as np
 from fastapi import FastAPI
 from gradio.components.label import LabelConfidence, LabelData
 from gradio.data_classes import ImageData
@@ -28,7 +29,8 @@ from .pictures import MAX_BYTES, open_picture
 HERE = Path(__file__).parent
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
 PREVIEW_SIDE = 512  # pixels, the heat-map picture's longer side at most
-COLOURS = ((240, 180, 41), (255, 110, 94), (108, 195, 230), (163, 207, 115), (200, 162, 240))  # RGB, per class in turn
+DARK = 56  # of 255, the light on what the model did not look at
+LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
 
 # Gradio writes a type stub beside the source of every component class; this page writes to the temporary folder only.
 gradio.component_meta.create_or_modify_pyi = lambda *_: None
@@ -80,7 +82,7 @@ class Verdict(gr.HTML):
 
     def __init__(self, about: Description, **more):
         rows = "".join(
-            f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(COLOURS)}); --line: {threshold:.1%}">'
+            f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(LIGHTS)}); --line: {threshold:.1%}">'
             f'<span class="bcob-name">{escape(label)}</span><span class="bcob-share"></span>'
             '<span class="bcob-bar"><span class="bcob-fill"></span><span class="bcob-tick"></span></span></li>'
             for index, (label, threshold) in enumerate(zip(about.labels, about.thresholds, strict=True))
@@ -186,6 +188,7 @@ def launch(page: gr.Blocks) -> None:
         ssr_mode=False,
         pwa=False,
         app_kwargs={"lifespan": _forgetting},
+        _frontend=False,  # does not ask itself for the page first, and give up when the machine is too busy to answer
     )
 
 
@@ -226,23 +229,23 @@ def _tell(event: str) -> str:
 
 
 def heat_picture(picture: Image.Image, prediction: Prediction) -> Image.Image:
-    """The picture, dark where the model did not look and tinted in each class's colour where it did.
+    """The picture, dark where the model did not look and in a light of each class's colour where it did.
 
     Only the classes in the verdict are shown, or all of them when it is neither.
     """
-    picture = picture.copy()
-    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
+    scale = min(1, PREVIEW_SIDE / max(picture.size))
+    picture = picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BILINEAR)
+    shown = [
+        i for i, label in enumerate(prediction.probabilities) if label in prediction.labels or not prediction.labels
+    ]
+    colours = np.array([LIGHTS[i % len(LIGHTS)] for i in shown])[:, np.newaxis, np.newaxis]  # [classes, 1, 1, RGB]
+    heat = prediction.heatmap[shown][..., np.newaxis]  # [classes, height, width, 1]
+    light = (DARK + heat * (colours - DARK)).max(axis=0)  # [height, width, RGB]
     longer = max(picture.size)
-    box = ((longer - picture.width) // 2, (longer - picture.height) // 2)  # of the picture in the padded square
-    box += (box[0] + picture.width, box[1] + picture.height)
-    lit = picture.point(lambda value: value * 0.25)
-    for index, label in enumerate(prediction.probabilities):
-        if label in prediction.labels or not prediction.labels:
-            mask = Image.fromarray((prediction.heatmap[index] * 255).astype("uint8"))
-            mask = mask.resize((longer, longer), Image.Resampling.BICUBIC).crop(box)
-            tint = Image.blend(picture, Image.new("RGB", picture.size, COLOURS[index % len(COLOURS)]), 0.3)
-            lit = ImageChops.lighter(lit, Image.composite(tint, lit, mask))
-    return lit
+    left, top = (longer - picture.width) // 2, (longer - picture.height) // 2  # of the picture in the padded square
+    box = (left, top, left + picture.width, top + picture.height)
+    light = Image.fromarray(light.astype(np.uint8)).resize((longer, longer), Image.Resampling.BICUBIC).crop(box)
+    return ImageChops.multiply(picture, light)
 
 
 def examples_html(examples: list[Path]) -> str:
