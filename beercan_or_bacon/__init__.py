@@ -2,3 +2,8 @@
 
 `serving` is what the page needs (ONNX Runtime, Pillow, Gradio; no torch, no fastai); `training` is the pipeline.
 """
+
+import os
+
+# ONNX Runtime's official builds report every session to Microsoft unless this is set before they are imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -177,25 +177,35 @@ launch(build_page(Classifier(Path(sys.argv[1])), sorted(Path(sys.argv[2]).glob("
 """
 
 
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_for(url: str, process: subprocess.Popen) -> None:
+    """Return when the process answers at its address; fail when it ends before."""
+    while True:
+        try:
+            httpx.get(url, timeout=60)
+            return
+        except httpx.TransportError:
+            assert process.poll() is None, "the page did not start"
+            time.sleep(0.1)
+
+
 @pytest.fixture(scope="session")
 def server(tiny_model, tmp_path_factory):
     """The page with the tiny model and an example of each verdict, served over HTTP."""
     examples, temporary = tmp_path_factory.mktemp("examples"), tmp_path_factory.mktemp("temporary")
     for verdict, colour in COLOURS.items():
         Image.new("RGB", (800, 600), colour).save(examples / f"{verdict.replace(' ', '_')}.jpg")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "TMPDIR": str(temporary)}
     process = subprocess.Popen([sys.executable, "-c", SERVE, tiny_model, examples], cwd=ROOT, env=environment)
     url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            httpx.get(url)
-            break
-        except httpx.TransportError:
-            assert process.poll() is None, "the page did not start"
-            time.sleep(0.1)
+    wait_for(url, process)
     yield Server(url, process)
     process.terminate()
     process.wait()
