@@ -22,7 +22,7 @@ from studio.bacon import Pile, rasher
 from studio.beer_can import can
 from studio.drinks import beer_glass, bottle, ice
 from studio.food import banana, duck, fried_egg, fruit
-from studio.labels import yard_amber, yard_lager, yard_pilsner
+from studio.labels import CAN_RADIUS, yard_amber, yard_lager, yard_pilsner
 from studio.materials import Material, clear, linen, wood
 from studio.photograph import camera, garden, kitchen, photograph, pub, seed_of, softbox, sun, surroundings, tabletop
 from studio.shapes import MM, box
@@ -134,19 +134,18 @@ def bacon_3(rng):
 
 @picture
 def both_1(rng):
-    """A tall can beside fried bacon on a board."""
-    surroundings(kitchen(rng), 0.7)
-    tabletop(wood("table", (0.10, 0.045, 0.02), (0.32, 0.17, 0.08), 0.42), turn=8)
+    """A tall can beside fried rashers on a board, from above."""
+    surroundings(kitchen(rng), 0.8)
     board = wood("board", (0.20, 0.10, 0.045), (0.46, 0.28, 0.14), 0.5)
-    box("board", (0.36, 0.26, 0.018), (0.01, -0.005, 0.009), board, 5 * MM, (0, 0, -3))
-    pile = Pile(lambda x, _: 18 * MM + 0 * x)
-    for i in range(5):
-        middle = (0.022 + rng.normal(0, 5 * MM), 0.042 - 0.030 * i)
-        rasher(pile, rng, True, middle, 5 + rng.normal(0, 6), 0.205, 0.037)
-    can(yard_lager, rng, 168, location=(-0.060, 0.070, 18 * MM), spin=6, wet=4000)
-    softbox((-0.7, 0.3, 0.6), (0, 0, 0.03), (0.5, 0.5), 14)
-    softbox((0.4, 0.7, 0.4), (0, 0, 0), (0.9, 0.3), 8)
-    camera((0.02, -0.35, 0.20), (0.002, 0.0, 0.072), 52, 9, focus=(0, 0.01, 0.05), exposure=0.4)
+    tabletop(board, width=0.5, turn=2)
+    pile = Pile()
+    for i in range(3):
+        middle = (0.002 + 0.038 * i, rng.normal(0, 4 * MM))
+        rasher(pile, rng, True, middle, 90 + rng.normal(0, 3), 0.215, 0.038)
+    can(yard_lager, rng, 168, location=(-0.064, -0.084, CAN_RADIUS * MM), rotation=(-90, 0, 0), spin=4, wet=4000)
+    softbox((-0.6, 0.3, 0.7), (0, 0, 0), (0.5, 0.5), 16)
+    softbox((0.5, 0.6, 0.5), (0, 0, 0), (0.9, 0.3), 8)
+    camera((0.0, -0.10, 0.44), (0.0, 0.001, 0.012), 72, 11, focus=(0, 0, 0.02), exposure=0.5)
 
 
 @picture
