@@ -110,7 +110,7 @@ def agreement(page: Page, classifier: Classifier, paths: list[Path]) -> None:
                 other_close += 1
             else:
                 other.append(path.name)
-    at = {f"{q} %": float(np.round(np.percentile(differences, q), 5)) for q in (50, 90, 95, 99, 100)}
+    at = {f"{q} %": f"{np.percentile(differences, q):.1e}" for q in (50, 90, 95, 99, 100)}
     print(f"agreement on {len(differences)} pictures, largest difference of a probability, percentiles: {at}")
     print(f"  other verdicts: {len(other)} clear {other}, {other_close} close; not read by the page: {unread}")
 

@@ -32,10 +32,11 @@ class Classifier {
    * What the classifier says of one picture; the fields are those of serving/classifier.py's Prediction.
    * heatmap: {classes, height, width, data: Float32Array in 0..1} over the padded square.
    * @param {ImageBitmap} bitmap
+   * @param {string} [type] the MIME type of the file it was in
    */
-  async predict(bitmap) {
+  async predict(bitmap, type) {
     const { size } = this.description.input;
-    const image = new ort.Tensor("uint8", fitToSquare(bitmap, this.description.input), [1, size, size, 3]);
+    const image = new ort.Tensor("uint8", fitToSquare(bitmap, this.description.input, type), [1, size, size, 3]);
     const { probabilities, heatmap } = await this.session.run({ image });
     const [, classes, height, width] = heatmap.dims;
     return {

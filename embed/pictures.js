@@ -35,15 +35,24 @@ async function whyUnreadable(file) {
 
 const KEEP_SIDE = 768; // pixels; as in serving/pictures.py, larger pictures are averaged down first
 
+/** By how much: a whole number. Python leaves most of it to the JPEG decoder, which reduces by 2, 4 or 8. */
+function reduction(longer, type) {
+  const whole = Math.max(1, Math.floor(longer / KEEP_SIDE));
+  if (type !== "image/jpeg") return whole;
+  const byDecoder = [8, 4, 2, 1].find((scale) => scale <= whole);
+  return byDecoder * Math.max(1, Math.floor(longer / byDecoder / KEEP_SIDE));
+}
+
 /**
  * Scale to fit the square, whole and undistorted, and centre on the fill colour; transparency shows white.
  * Sides are rounded half up and the offset down, as in serving/classifier.py.
  * @param {ImageBitmap} bitmap
  * @param {{size: number, fill: number[]}} rule classifier.json's "input"
+ * @param {string} type the file's MIME type
  * @returns {Uint8Array} RGB, [size, size, 3]
  */
-export function fitToSquare(bitmap, { size, fill }) {
-  const factor = Math.max(1, Math.floor(Math.max(bitmap.width, bitmap.height) / KEEP_SIDE));
+export function fitToSquare(bitmap, { size, fill }, type) {
+  const factor = reduction(Math.max(bitmap.width, bitmap.height), type);
   const fromWidth = Math.ceil(bitmap.width / factor), fromHeight = Math.ceil(bitmap.height / factor);
   const scale = size / Math.max(fromWidth, fromHeight);
   const width = Math.max(1, Math.floor(fromWidth * scale + 0.5));

@@ -27,7 +27,7 @@ self.onmessage = async ({ data }) => {
     const ready = await classifier.catch(() => null); // said already: the page begins again with a new worker
     if (!ready) return;
     const { width, height } = bitmap;
-    const prediction = await ready.predict(bitmap);
+    const prediction = await ready.predict(bitmap, file.type);
     bitmap.close();
     self.postMessage({ id, width, height, prediction });
   } catch (error) {

@@ -4,6 +4,7 @@ import base64
 import functools
 import http.server
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -352,6 +353,24 @@ def test_without_storage_it_works_all_the_same(browser, site, draw):
     with visit(browser, f"http://somewhere.test:{site.port}/") as page:
         assert not page.evaluate("isSecureContext")
         assert choose(page, draw("bacon"))["verdict"] == "bacon"
+
+
+def test_where_the_browser_denies_storage_to_an_iframe(browser, site, tmp_path, draw):
+    (tmp_path / "blog").mkdir()
+    (tmp_path / "blog/index.html").write_text(f'<!doctype html><title>A blog</title><iframe src="{site.url}"></iframe>')
+    blog = Site(tmp_path / "blog")
+    (tmp_path / "profile/Default").mkdir(parents=True)
+    (tmp_path / "profile/Default/Preferences").write_text('{"profile": {"cookie_controls_mode": 1}}')
+    with browser.browser_type.launch_persistent_context(
+        tmp_path / "profile", executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+    ) as context:
+        outside = context.new_page()
+        outside.goto(f"http://localhost:{blog.port}/")
+        inside = next(frame for frame in outside.frames if frame.url == site.url)
+        inside.wait_for_selector("#bars li")
+        assert inside.evaluate("caches.open('any').then(() => 'allowed', (error) => error.name)") == "SecurityError"
+        assert choose(inside, draw("bacon"))["verdict"] == "bacon"
+    blog.close()
 
 
 def test_a_server_that_unpacks_gz_files(browser, site, draw):
