@@ -68,7 +68,7 @@ def kept_examples(classes: Classes, data: Path) -> list[Example]:
 def source_of(record: Record) -> str:
     """Who made the picture; for a search engine that does not say, the site it is on."""
     if record.creator:
-        return f"{record.provider} {record.creator}"
+        return record.creator.casefold()  # whichever search found it: people publish in more than one place
     return urlsplit(record.landing_page or record.url).netloc or record.url
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import shutil
 import warnings
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ..errors import DataError
 from .classes import Classes
 
 OPSET = 17  # old enough for every runtime in use, new enough for all that is needed
+LARGEST = 10_000_000  # bytes; what a page should have to load
 
 
 class Published(nn.Module):
@@ -53,35 +54,57 @@ def load_fitted(data: Path) -> tuple[nn.Module, dict]:
 
 
 def export(classes: Classes, data: Path, out: Path) -> None:
-    """Write the published model; each file replaces the old one whole."""
+    """Write the published model and the report's plots; each file replaces the old one whole.
+
+    Skipped when the folder holds this very fit already. Raises DataError when there is no finished fit.
+    """
     model, settings = load_fitted(data)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    graph = to_onnx(Published(model, settings["mean"], settings["std"]).eval(), settings["size"])
-    replace(out / "model.onnx", graph)
+    mark = hashlib.sha256(json.dumps([settings["mark"], classes.title, classes.tagline]).encode()).hexdigest()
+    if exported_mark(out) == mark:
+        print("export: nothing has changed since the last one.")
+        return
     size = settings["size"]
+    hub = {  # timm's format: pushed beside the rest, timm.create_model("hf-hub:USER/REPO", pretrained=True) loads it
+        "architecture": settings["arch"],
+        "num_classes": len(settings["labels"]),
+        "num_features": model.num_features,
+        "label_names": settings["labels"],
+        "pretrained_cfg": {
+            "mean": settings["mean"], "std": settings["std"], "input_size": [3, size, size],
+            "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "border", "num_classes": len(settings["labels"]),
+            "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
+        },
+    }  # fmt: skip
     description = {
         "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
         "thresholds": [round(t, 4) for t in settings["thresholds"]],
         "close": [[round(low, 4), round(high, 4)] for low, high in settings["close"]],
         "input": {"size": size, "resize": "pad", "interpolation": "bicubic", "fill": settings["fill"]},
         "metrics": settings["metrics"], "training": settings["training"], "versions": settings["versions"],
+        "mark": mark,
     }  # fmt: skip
-    replace(out / "classifier.json", (json.dumps(description, indent=1, ensure_ascii=False) + "\n").encode())
-    shutil.copyfile(Path(data) / "fit" / "model.safetensors", out / "model.safetensors")
-    hub = {
-        "architecture": settings["arch"],
-        "num_classes": len(settings["labels"]),
-        "num_features": model.num_features,
-        "label_names": settings["labels"],
-        "pretrained_cfg": {
-            **{key: settings[key] for key in ("mean", "std")},
-            "input_size": [3, size, size], "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "border",
-            "num_classes": len(settings["labels"]), "pool_size": None,
-            "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
-        },
-    }  # fmt: skip
+    graph = to_onnx(Published(model, settings["mean"], settings["std"]).eval(), size)
+    if len(graph) > LARGEST:
+        print(f"export: model.onnx is {len(graph) / 1e6:.1f} MB. Pages load slowly with it; a smaller --arch may do.")
+    fitted = Path(data) / "fit"
+    replace(out / "model.onnx", graph)
+    replace(out / "model.safetensors", (fitted / "model.safetensors").read_bytes())
     replace(out / "config.json", (json.dumps(hub, indent=1) + "\n").encode())
+    for plot in sorted(fitted.glob("*.png")):
+        replace(out / plot.name, plot.read_bytes())
+    # last, since it vouches for the others
+    replace(out / "classifier.json", (json.dumps(description, indent=1, ensure_ascii=False) + "\n").encode())
+    print(f"export: {out}/ holds the model: {len(graph) / 1e6:.1f} MB, {len(settings['labels'])} labels.")
+
+
+def exported_mark(out: Path) -> str | None:
+    """The mark of the model that lies in the folder, if a whole one does."""
+    try:
+        return json.loads((out / "classifier.json").read_text(encoding="utf-8")).get("mark")
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def replace(path: Path, content: bytes) -> None:

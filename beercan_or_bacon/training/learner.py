@@ -31,6 +31,7 @@ from fastai.vision.all import (
 from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 from torch import nn
+from torch.nn.functional import adaptive_avg_pool2d
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from tqdm import tqdm
@@ -55,6 +56,7 @@ class Recipe:
     batch: int = 64
     mixup: float = 0.3  # alpha of the Beta distribution; acts on feature maps
     smoothing: float = 0.05  # targets are smoothing/2 and 1 - smoothing/2
+    pairs: float = 0.1  # share of training pictures seen side by side with another, so that "both" is known
     average_from: float = 0.5  # weights are averaged over the steps after this share of the training
 
 
@@ -116,18 +118,39 @@ def cache_features(
 
 
 class FeatureMaps(Dataset):
-    """Cached maps with their targets; a random view of each picture, or the plain one."""
+    """Cached maps with their targets, as they are: the plain view of each picture."""
 
-    def __init__(self, maps: torch.Tensor, targets: torch.Tensor, indices: np.ndarray, *, augmented: bool):
-        self.maps, self.targets, self.indices, self.augmented = maps, targets, indices, augmented
+    def __init__(self, maps: torch.Tensor, targets: torch.Tensor, indices: np.ndarray):
+        self.maps, self.targets, self.indices = maps, targets, indices
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         index = self.indices[item]
-        look = int(torch.randint(self.maps.shape[1], ())) if self.augmented else 0
-        return self.maps[index, look].float(), self.targets[index]
+        return self.maps[index, 0].float(), self.targets[index]
+
+
+class AugmentedMaps(FeatureMaps):
+    """A random view of each picture; now and then squeezed side by side with a view of another picture."""
+
+    def __init__(self, maps: torch.Tensor, targets: torch.Tensor, indices: np.ndarray, pairs: float):
+        super().__init__(maps, targets, indices)
+        self.pairs = pairs
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
+        one, target = self.random_view(item)
+        if torch.rand(()) >= self.pairs:
+            return one, target
+        other, other_target = self.random_view(int(torch.randint(len(self), ())))
+        _, height, width = one.shape
+        left = adaptive_avg_pool2d(one, (height, width // 2))
+        right = adaptive_avg_pool2d(other, (height, width - width // 2))
+        return torch.cat([left, right], dim=2), torch.maximum(target, other_target)
+
+    def random_view(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
+        index = self.indices[item]
+        return self.maps[index, int(torch.randint(self.maps.shape[1], ()))].float(), self.targets[index]
 
 
 class PooledHead(nn.Module):
@@ -197,8 +220,8 @@ def train_late(
             module.requires_grad_(False)
     smooth = torch.from_numpy(targets * (1 - recipe.smoothing) + recipe.smoothing / 2).float()
     dls = DataLoaders.from_dsets(
-        FeatureMaps(maps, smooth, train, augmented=True),
-        FeatureMaps(maps, torch.from_numpy(targets).float(), valid, augmented=False),
+        AugmentedMaps(maps, smooth, train, recipe.pairs),
+        FeatureMaps(maps, torch.from_numpy(targets).float(), valid),
         bs=recipe.batch, device=torch.device(device), num_workers=0, drop_last=False,
     )  # fmt: skip
     learner = Learner(
