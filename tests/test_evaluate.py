@@ -74,7 +74,7 @@ def test_losses_put_the_worst_first(report):
     folder, examples, _ = report
     with (folder / "losses.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert set(rows[0]) == {"sha256", "label", "loss"}
+    assert set(rows[0]) == {"sha256", "label", "loss", "beer can", "bacon"}
     assert rows[0]["sha256"] == examples[0].record.sha256
     assert len(rows) == len(examples)
     losses = [float(row["loss"]) for row in rows]

@@ -100,7 +100,7 @@ def test_the_job_trains_on_what_was_kept_and_its_result_comes_back(data, capsys)
     (data / "fit/stale.png").touch()
     assert fit(data, "--epochs", "3") == 0
     assert json.loads((data / "fit/fit.json").read_text()) == [
-        2, "fit", "--arch", "tf_efficientnet_lite0", "--epochs", "3", "--seed", "0",
+        2, "fit", "--arch", "tf_efficientnet_lite2", "--epochs", "3", "--seed", "0",
     ]  # fmt: skip
     assert not (data / "fit/stale.png").exists()
     assert "fitting 2 pictures of ('beer can', 'bacon')" in capsys.readouterr().out

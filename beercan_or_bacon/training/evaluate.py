@@ -28,7 +28,7 @@ from ..serving.pictures import open_picture
 from .classes import NEITHER, Classes
 from .examples import Example
 
-FALSE_ALARMS = 0.04  # thresholds: the share of the pictures without a label that may be called it
+FALSE_ALARMS = 0.05  # thresholds: the share of the pictures without a label that may be called it
 BOOTSTRAPS = 500  # resamplings behind an interval
 BINS = 15  # of the expected calibration error (Guo et al. 2017)
 MOST_WRONG = 24  # pictures shown
@@ -69,7 +69,7 @@ def evaluate(
     report = Report(temperatures, thresholds, close, measure(classes, targets, probabilities, thresholds, sources))
     losses = loss_of(targets, probabilities)
     folder.mkdir(parents=True, exist_ok=True)
-    write_losses(folder / "losses.csv", examples, losses)
+    write_losses(folder / "losses.csv", classes, examples, losses, probabilities)
     plots = {
         "confusion-matrix": plot_confusion(classes, targets, probabilities, thresholds),
         "precision-and-recall": plot_precision_recall(classes, targets, probabilities, thresholds),
@@ -167,13 +167,16 @@ def loss_of(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return -np.log(np.clip(right, 1e-6, 1)).sum(1)
 
 
-def write_losses(path: Path, examples: Sequence[Example], losses: np.ndarray) -> None:
-    """sha256, label, loss of every held-out picture, worst first: where a person's review begins."""
+def write_losses(
+    path: Path, classes: Classes, examples: Sequence[Example], losses: np.ndarray, probabilities: np.ndarray
+) -> None:
+    """sha256, label, loss and probabilities of every held-out picture, worst first: where a person's review begins."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["sha256", "label", "loss"])
+        table.writerow(["sha256", "label", "loss", *classes.labels])
         for i in np.argsort(-losses):
-            table.writerow([examples[i].record.sha256, examples[i].record.label, f"{losses[i]:.4f}"])
+            record, said = examples[i].record, (f"{p:.5f}" for p in probabilities[i])
+            table.writerow([record.sha256, record.label, f"{losses[i]:.4f}", *said])
 
 
 def told(classes: Classes, target: Sequence[int]) -> str:
