@@ -25,6 +25,7 @@ def model(tiny_model, tmp_path):
     description = json.loads((folder / "classifier.json").read_text())
     description["metrics"] = {
         "bacon: area under the ROC curve": {"value": 0.99, "low": 0.98, "high": 0.995},
+        "bacon: found": {"value": 0.86, "low": 0.8, "high": 0.91},
         "near misses": {"bottle": {"value": 0.04, "low": 0.0, "high": 0.1}},
     }
     description["training"] = {"pictures": {"beer can": 300, "bacon": 299, "neither": 700}, "epochs": 6}
@@ -232,6 +233,15 @@ def test_the_card(hub, push):
     assert card.data.pipeline_tag == "image-classification"
     assert card.data.license == "apache-2.0"
     metrics = yaml.safe_load(text.split("---\n")[1])["model-index"][0]["results"][0]["metrics"]
-    assert [(m["type"], m["value"]) for m in metrics] == [("roc_auc", 0.99), ("near-misses-bottle", 0.04)]
-    for said in ("0.98 to 0.995", "| bacon | 299 |", "![calibration](calibration.png)", f"hf-hub:{REPO}"):
+    assert [(m["type"], m["value"]) for m in metrics] == [
+        ("roc_auc", 0.99), ("bacon-found", 0.86), ("near-misses-bottle", 0.04),
+    ]  # fmt: skip
+
+    for said in (
+        "0.98 to 0.995",
+        "| bacon | 299 |",
+        "![calibration](calibration.png)",
+        f"hf-hub:{REPO}",
+        "about 14 are",
+    ):
         assert said in text

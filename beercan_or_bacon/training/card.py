@@ -39,6 +39,7 @@ def write_card(model: Path, repo: str, data: Path) -> None:
         training=dict(rows({key: fact for key, fact in about.training.items() if not isinstance(fact, dict)})),
         counts=about.training.get("pictures", {}),
         recipe=dict(rows(about.training.get("recipe", {}))),
+        failures=failures(about),
         licences=licences(about, data),
         pictures=[(path.name, words(path.stem)) for path in sorted(model.glob("*.png"))],
         timm=(model / "config.json").exists(),
@@ -65,6 +66,23 @@ def results(name: str, figure, about: Description) -> list[EvalResult]:
             metric_value=value,
         )
     ]
+
+
+def failures(about: Description) -> list[str]:
+    """What goes wrong how often, as sentences, from the metrics that tell."""
+
+    def in_a_hundred(name: str) -> int | None:
+        figure = about.metrics.get(name)
+        return round(100 * figure["value"]) if isinstance(figure, dict) else None
+
+    said = [
+        f"Of 100 pictures of {label}, about {100 - found} are not recognised."
+        for label in about.labels
+        if (found := in_a_hundred(f"{label}: found")) is not None
+    ]
+    if (called := in_a_hundred("neither called something")) is not None:
+        said.append(f"Of 100 pictures that show none of it, about {called} are taken for something.")
+    return said
 
 
 def rows(facts: dict, prefix: str = "") -> list[tuple[str, str]]:
