@@ -304,3 +304,15 @@ def test_the_command_line_takes_a_repository(draw, capsys):
     assert json.loads(capsys.readouterr().out)["verdict"] == "bacon"
     assert main([str(draw("bacon")), "--model", "user/nothing"]) == 1
     assert capsys.readouterr().err.startswith("There is no user/nothing on the Hub")
+
+
+def test_the_page_says_why_the_built_in_model_answers(hub, monkeypatch):
+    import app
+
+    hub.__exit__()
+    monkeypatch.setenv("MODEL", REPO)
+    pages = []
+    monkeypatch.setattr("gradio.Blocks.launch", lambda page, **_: pages.append(page))
+    app.main()
+    (page,) = pages
+    assert f"The built-in model answers instead of {REPO}. The Hub cannot be reached" in str(page.get_config_file())
