@@ -312,7 +312,8 @@ def test_the_page_says_why_the_built_in_model_answers(hub, monkeypatch):
     hub.__exit__()
     monkeypatch.setenv("MODEL", REPO)
     pages = []
-    monkeypatch.setattr("gradio.Blocks.launch", lambda page, **_: pages.append(page))
+    monkeypatch.setattr(app, "launch", pages.append)
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
     app.main()
     (page,) = pages
     assert f"The built-in model answers instead of {REPO}. The Hub cannot be reached" in str(page.get_config_file())
