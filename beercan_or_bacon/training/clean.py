@@ -13,20 +13,22 @@ from pathlib import Path
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
+from scipy.special import expit
 
 from ..errors import DataError
 from .attribution import write_attribution
 from .classes import NEITHER, Classes
 from .duplicates import near_duplicates
 from .embeddings import Look, look_at
-from .off_topic import on_topic, similarity
+from .off_topic import drawn, on_topic, outliers, similarity
 from .sheet import write_sheet
 from .table import Record, read_table, write_table
 
-VERSION = "1"  # of the decisions: another one makes the stage run again
+VERSION = "2"  # of the decisions: another one makes the stage run again
 MIN_SIDE = 48  # pixels
 MAX_ASPECT = 5  # longer side to shorter
 MIN_CONTRAST = 4  # grey levels of 255, standard deviation
+DRAWN = 3  # robust standard deviations above the class's usual: an outlier by the common rule
 
 
 def clean(classes: Classes, data: Path) -> None:
@@ -99,8 +101,8 @@ def judge_topic(
     looks: dict[str, Look],
 ) -> dict[int, tuple[str, str, float | None]]:
     """Decide by what the pictures show, then keep one copy of each."""
-    grid = np.stack([looks[sha256].grid for sha256 in pictures])  # [n, 3, 3, channels]
-    copies = near_duplicates(grid.astype(np.float32).mean((1, 2)), np.stack([looks[s].hash for s in pictures]))
+    seen = [looks[sha256] for sha256 in pictures]
+    copies = near_duplicates(seen)
     creators = [{records[index].creator for index in of_picture[s]} - {""} for s in pictures]
     groups = grouped(copies, creators)
     said = np.array([any(records[i].reason == "review" for i in of_picture[s]) for s in pictures])
@@ -114,9 +116,10 @@ def judge_topic(
             for s in pictures
         ])  # fmt: skip
 
-    kernel = similarity(grid)
+    kernel = similarity(seen)
+    drawing = drawn(kernel, np.stack([look.plain for look in seen]), groups)
     searched = {label: found(label) for label in (*classes.labels, NEITHER)}
-    alike, limit = {}, {}  # label -> sureness 0..1 [n]; what a picture searched as neither may reach
+    alike, limit, sketched = {}, {}, {}  # label -> sureness 0..1 [n] that it belongs, is the class, is drawn
     for label in classes.labels:
         other = np.any([mask for name, mask in searched.items() if name != label], axis=0)
         if not (searched[label] & ~other).any():
@@ -124,7 +127,9 @@ def judge_topic(
         score, threshold = on_topic(kernel, searched[label], other, said, groups)
         alike[label] = sureness(score, threshold)
         kept = searched[label] & (alike[label] >= 0.5)
-        limit[label] = sureness(score, float(np.quantile(score[kept], 0.75)) if kept.any() else threshold)
+        limit[label] = sureness(score, np.quantile(score[kept], 0.9) if kept.any() else threshold)
+        sketched[label] = sureness(outliers(drawing, searched[label]), DRAWN)
+        alike[label] = np.where(sketched[label] > 0.5, np.minimum(alike[label], 1 - sketched[label]), alike[label])
 
     verdicts: dict[int, tuple[str, str, float | None]] = {}
     for n, sha256 in enumerate(pictures):
@@ -134,7 +139,8 @@ def judge_topic(
             label = records[index].label
             if label != NEITHER:
                 score = float(alike[label][n]) if label in alike else 0.0
-                verdict = ("drop", "off-topic") if label not in names else ("keep", "")
+                reason = "drawing" if label in sketched and sketched[label][n] > 0.5 else "off-topic"
+                verdict = ("drop", reason) if label not in names else ("keep", "")
                 if len(names) > 1 and label in names:
                     verdict = "drop", "two classes"
             else:
@@ -180,9 +186,9 @@ def one_copy(records, members: list[tuple[int, int]], gone: np.ndarray, verdicts
             verdicts[member[1]] = "drop", "exact duplicate" if same else "near duplicate", verdicts[member[1]][2]
 
 
-def sureness(score: np.ndarray, threshold: float) -> np.ndarray:
+def sureness(score: np.ndarray, threshold: np.ndarray | float) -> np.ndarray:
     """0 surely not, 0.5 at the threshold, 1 surely so."""
-    return 1 / (1 + np.exp(-4 * (score / max(threshold, 1e-6) - 1)))
+    return expit(4 * (score / np.maximum(threshold, 1e-6) - 1))
 
 
 def summary(records: list[Record]) -> str:
