@@ -55,9 +55,13 @@ def main() -> None:
         ours = np.array([r.decision == "drop" and r.reason not in COPIES_NOT_LOST for r in mine])
         words = excluded_words(classes.searches[label])
         by_words = np.array([bool(words & set(record.title.lower().split())) for record in mine])
-        scores = plain_scores(records, looks, label, mine)
+        scores = plain_scores(records, looks, mine)
         plain = scores < np.sort(scores[good])[int(ours[good].sum())]  # at the same loss, which nobody would know
-        for name, dropped in (("excluded search words", by_words), ("plain logistic regression", plain), ("clean", ours)):
+        for name, dropped in (
+            ("excluded search words", by_words),
+            ("plain logistic regression", plain),
+            ("clean", ours),
+        ):
             shares = [share(dropped[mask]) for mask in (good, kinds == "neither", kinds == "drawing")]
             print(f"{label + ': ' + name:34}{shares[0]:>16}{shares[1]:>20}{shares[2]:>20}")
     neither = [record for record in records if record.label == "neither"]
@@ -76,7 +80,7 @@ def excluded_words(searches: tuple[str, ...]) -> set[str]:
     return {word.removeprefix("-").lower() for search in searches for word in search.split() if word.startswith("-")}
 
 
-def plain_scores(records: list[Record], looks: dict, label: str, mine: list[Record]) -> np.ndarray:
+def plain_scores(records: list[Record], looks: dict, mine: list[Record]) -> np.ndarray:
     """Out-of-fold scores of an ordinary logistic regression on the backbone's pooled features, labels as found."""
     pictures = list(dict.fromkeys(record.sha256 for record in records if record.sha256 in looks))
     found = {record.sha256 for record in mine}

@@ -28,7 +28,7 @@ VERSION = "2"  # of the decisions: another one makes the stage run again
 MIN_SIDE = 48  # pixels
 MAX_ASPECT = 5  # longer side to shorter
 MIN_CONTRAST = 4  # grey levels of 255, standard deviation
-DRAWN = 3  # robust standard deviations above the class's usual: an outlier by the common rule
+DRAWN = 3.5  # robust standard deviations above what is usual in the class (Iglewicz and Hoaglin, 1993)
 
 
 def clean(classes: Classes, data: Path) -> None:
@@ -48,7 +48,7 @@ def clean(classes: Classes, data: Path) -> None:
     records = judge(classes, records, looks)
     write_table(data, records)
     write_attribution(data, records)
-    write_sheet(data, classes, records)
+    write_sheet(data, classes, records, looks)
     done.write_text(mark)
     print(summary(records))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ SIZE = 260  # pixels; what the weights were trained with
 BATCH = 8  # pictures; twice as many views
 MARGIN = 0.15  # of each side, left out for a look at the middle
 VIEWS = "whole-middle"
+THUMBNAIL = 96  # pixels
+# what a hash is taken of, as shares of the sides: left, top, right, bottom
+WINDOWS = [(0, 0, 1, 1), (0.08, 0.08, 0.92, 0.92)]
+WINDOWS += [(left, top, left + 0.92, top + 0.92) for left in (0, 0.04, 0.08) for top in (0, 0.04, 0.08)]
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,19 @@ class Look:
     grid: float16 [3, 3, channels], the last feature map averaged over ninths of the picture (padded to a square).
     peak: float16 [channels], its maximum.
     middle: float16 [2, channels], average and maximum for the middle of the picture alone.
-    hash: bool [8, 8], imagehash's perceptual hash of the whole picture.
+    hashes: bool [11, 8, 8], imagehash's perceptual hashes of the whole picture and of what croppings leave of it.
     plain: float32 [3], how plainly it is coloured (see `plainness`).
     contrast: standard deviation of the grey values, 0 to 127.5.
+    thumbnail: uint8 [bytes], a JPEG of at most 96 pixels a side.
     """
 
     grid: np.ndarray
     peak: np.ndarray
     middle: np.ndarray
-    hash: np.ndarray
+    hashes: np.ndarray
     plain: np.ndarray
     contrast: float
+    thumbnail: np.ndarray
 
 
 def look_at(data: Path, files: dict[str, str]) -> dict[str, Look]:
@@ -99,9 +106,10 @@ class Network:
                     grid=grids[whole],
                     peak=peaks[whole],
                     middle=np.stack([grids[part].mean((0, 1)), peaks[part]]),
-                    hash=imagehash.phash(picture).hash,
+                    hashes=hashes(picture),
                     plain=plainness(picture),
                     contrast=float(np.asarray(picture.convert("L"), np.float32).std()),
+                    thumbnail=thumbnail(picture),
                 ),
             )
 
@@ -115,6 +123,22 @@ def middle(picture: Image.Image) -> np.ndarray:
     """The square in the middle, 70 % of the shorter side: uint8 [SIZE, SIZE, 3]."""
     size = (SIZE, SIZE)
     return np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC, bleed=MARGIN))
+
+
+def hashes(picture: Image.Image) -> np.ndarray:
+    """Perceptual hashes of the WINDOWS, bool [11, 8, 8]: a cropping moves all that a hash looks at."""
+    grey = picture.convert("L")
+    grey.thumbnail((128, 128), Image.Resampling.BOX)  # a hash is made from 32 x 32 pixels
+    scale = np.array([*grey.size, *grey.size])
+    return np.stack([imagehash.phash(grey.resize((32, 32), box=tuple(scale * window))).hash for window in WINDOWS])
+
+
+def thumbnail(picture: Image.Image) -> np.ndarray:
+    """A small JPEG of the picture, uint8 [bytes]."""
+    small, buffer = picture.copy(), io.BytesIO()
+    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
+    small.save(buffer, "JPEG", quality=60)
+    return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
 def plainness(picture: Image.Image) -> np.ndarray:

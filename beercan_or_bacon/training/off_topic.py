@@ -17,7 +17,7 @@ DISPUTED = 0.75  # the same, when it was searched as something else too
 
 
 def similarity(looks: list[Look]) -> np.ndarray:
-    """The kernel, float [n, n], 0..1: how alike pictures are as a whole, part by part, at their peaks, in the middle."""
+    """How alike pictures are as a whole, part by part, at their peaks and in the middle: a kernel, [n, n], 0..1."""
     grid = np.stack([look.grid for look in looks]).astype(np.float32)  # [n, 3, 3, channels]
     peak = np.stack([look.peak for look in looks]).astype(np.float32)  # [n, channels]
     middle = np.stack([look.middle for look in looks]).astype(np.float32)  # [n, 2, channels]
