@@ -216,7 +216,7 @@ def blog(server, tmp_path):
     """Somebody's page on another origin with the iframe in it, as the snippet has it."""
     (tmp_path / "index.html").write_text(
         f'<!doctype html><title>A blog</title><iframe src="{server.url}/" title="Blue or red?" style="width: 600px; '
-        'height: 600px; border: 0" allow="camera; clipboard-read; clipboard-write"></iframe>'
+        'height: 640px; border: 0" allow="camera; clipboard-read; clipboard-write"></iframe>'
     )
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -11,7 +11,7 @@ from .classifier import Description
 # {here} becomes the page's own address, in the browser.
 SNIPPETS = {
     "In a page of yours": """\
-<iframe src="{here}/" title="TITLE" style="width: 100%; height: 600px; border: 0"
+<iframe src="{here}/" title="TITLE" style="width: 100%; height: 640px; border: 0"
   allow="camera; clipboard-read; clipboard-write"></iframe>""",
     "As a web component, as tall as it needs to be": """\
 <script type="module" src="https://gradio.s3-us-west-2.amazonaws.com/GRADIO/gradio.js"></script>
@@ -40,8 +40,8 @@ def embed_html(title: str) -> str:
         )
     return (
         f'<details class="bcob-more"><summary>Embed this</summary>{"".join(parts)}'
-        "<p>In 600 × 600 pixels everything is in sight; on a phone it takes 760 in height. Add ?__theme=light or "
-        "?__theme=dark to the address to choose the colours yourself.</p></details>"
+        "<p>From 600 pixels of width it takes 640 of height; on a phone the verdict ends at 640 and the rest at 960. "
+        "Add ?__theme=light or ?__theme=dark to the address to choose the colours yourself.</p></details>"
     )
 
 
@@ -59,11 +59,12 @@ def facts_html(about: Description, model: str) -> str:
     parts = []
     for heading, facts in [
         ("How good it is", about.metrics),
+        ("Where it fails", (about.model_extra or {}).get("known_failures")),
         ("What it was trained on", about.training),
         ("Which model this is", {"model": model or "built in", **about.versions}),
     ]:
         if facts:
-            parts.append(f"<h3>{heading}</h3>{_facts(facts)}")
+            parts.append(f"<h3>{heading}</h3>{_facts(facts) if isinstance(facts, dict) else f'<p>{_value(facts)}</p>'}")
     return "".join(parts)
 
 
