@@ -40,7 +40,7 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             expect.set_options(timeout=60_000)
-            take(browser, "desktop", 1200, 860, "both_2")
+            take(browser, "desktop", 1200, 860, "bacon_1")
             take(browser, "where-it-looked", 1200, 860, "beer_can_1", look=True)
             take(browser, "dark", 1200, 860, "bacon_2", color_scheme="dark")
             take(browser, "phone", 360, 780, "beer_can_1")
