@@ -150,25 +150,17 @@ def both_1(rng):
 
 @picture
 def both_2(rng):
-    """Two cans behind raw rashers on a slate."""
-    surroundings(kitchen(rng), 0.7)
-    tabletop(wood("table", (0.16, 0.075, 0.03), (0.42, 0.24, 0.11), 0.5), turn=-6)
-    slate = Material("slate")
-    cleft = slate.noise(16, detail=9, roughness=0.62)
-    slate.principled(
-        base_color=slate.ramp(cleft, (0.3, (0.018, 0.020, 0.023)), (0.7, (0.050, 0.054, 0.060))),
-        roughness=0.55,
-        normal=slate.bump(cleft, 3 * MM, 0.6),
-    )
-    box("slate", (0.30, 0.19, 0.008), (0.01, -0.05, 0.004), slate.data, 1.2 * MM, (0, 0, 3))
-    pile = Pile(lambda x, _: 8.2 * MM + 0 * x)
-    for i in range(5):
-        rasher(pile, rng, False, (0.01 + rng.normal(0, 4 * MM), 0.015 - 0.031 * i), 3 + rng.normal(0, 3), 0.235, 0.042)
-    can(yard_lager, rng, location=(-0.046, 0.088, 0), spin=6, wet=4200)
-    can(yard_pilsner, rng, location=(0.040, 0.098, 0), spin=-12, wet=4200)
-    softbox((-0.7, 0.3, 0.6), (0, 0, 0.03), (0.5, 0.5), 14)
-    softbox((0.4, 0.7, 0.4), (0, 0, 0), (0.9, 0.3), 8)
-    camera((0.0, -0.36, 0.19), (-0.003, 0.012, 0.036), 60, 10, focus=(0, 0.03, 0.03), exposure=0.5)
+    """A cream can beside fried rashers on a linen cloth, from above."""
+    surroundings(kitchen(rng), 0.8)
+    tabletop(linen("cloth", (0.62, 0.60, 0.55)), width=3, depth=3)
+    pile = Pile()
+    for i in range(3):
+        middle = (-0.080 + 0.038 * i, rng.normal(0, 4 * MM))
+        rasher(pile, rng, True, middle, 90 + rng.normal(0, 3), 0.215, 0.038)
+    can(yard_amber, rng, 168, location=(0.066, -0.084, CAN_RADIUS * MM), rotation=(-90, 0, 0), spin=-4, wet=4000)
+    softbox((-0.6, 0.3, 0.7), (0, 0, 0), (0.5, 0.5), 16)
+    softbox((0.5, 0.6, 0.5), (0, 0, 0), (0.9, 0.3), 8)
+    camera((0.0, -0.10, 0.44), (0.0, 0.001, 0.012), 72, 11, focus=(0, 0, 0.02), exposure=0.4)
 
 
 @picture
