@@ -7,7 +7,7 @@
     python train.py review                             look at the doubtful pictures and decide
     python train.py push --push USER/REPO              the model, to the Hugging Face Hub
     python train.py space --space USER/SPACE           the page, to a Space
-    python train.py fit --on hf-jobs --flavor t4-small the fit on a rented GPU, its result here
+    python train.py fit --on hf-jobs --flavor t4-small  the fit on a rented GPU, its result here
     python train.py embed --out DIR                    the page as static files, for any web server
 
 The words come from classes.toml: edit that file to tell two other things apart.

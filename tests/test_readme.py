@@ -1,0 +1,54 @@
+"""The README is held to the code: what it tells people to type exists."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+import train
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+HEADER = yaml.safe_load(README.split("---")[1])
+SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.S))
+
+
+def pins(name: str) -> dict[str, str]:
+    """The exact pins of a requirements file."""
+    return dict(re.findall(r"^([\w.-]+)==([\w.+]+)", (ROOT / name).read_text(), re.M))
+
+
+def test_the_space_runs_the_gradio_that_is_pinned():
+    assert HEADER["sdk_version"] == pins("requirements.txt")["gradio"]
+    assert (ROOT / HEADER["app_file"]).is_file()
+    assert len(HEADER["short_description"]) <= 60  # the Hub refuses longer ones
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-train.txt", "requirements-dev.txt"])
+def test_everything_deployed_is_pinned(name):
+    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+    loose = [line for line in lines if line and not line.startswith("-r ") and "==" not in line]
+    assert not loose
+
+
+@pytest.mark.parametrize("command", re.findall(r"python (train\.py.*)", SHELL))
+def test_train_commands_parse(command):
+    train.parse(shlex.split(command, comments=True)[1:])
+
+
+@pytest.mark.parametrize("command", re.findall(r"^ {4}python (train\.py [^S\s].*?)(?: {2,}.*)?$", train.__doc__, re.M))
+def test_the_manual_of_train_parses(command):
+    train.parse(shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
+
+
+def test_named_files_exist():
+    named = set(re.findall(r"`((?:benchmarks|examples|embed|beercan_or_bacon|model|docs)/[\w./-]*|\w+\.(?:py|txt|toml))`", README))
+    assert {"train.py", "app.py", "classes.toml", "examples/render.py"} <= named
+    assert not {name for name in named if not (ROOT / name).exists()}
