@@ -50,7 +50,7 @@ def plain(examples: list[Example], valid: np.ndarray, arch: str, device: str) ->
     dls = DataBlock(
         (ImageBlock, MultiCategoryBlock(encoded=True, vocab=labels)),
         get_x=lambda number: examples[number].path,
-        get_y=lambda number: examples[number].target,
+        get_y=lambda number: list(examples[number].target),
         splitter=lambda items: (
             [i for i in range(len(items)) if i not in held_out], [i for i in range(len(items)) if i in held_out]),
         item_tfms=RandomResizedCrop(224), batch_tfms=[*aug_transforms(), Normalize.from_stats(mean, std)],
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--classes", type=Path, default=Path("classes.toml"))
     parser.add_argument("--arch", default="tf_efficientnet_lite2")
     parser.add_argument("--epochs", type=int, default=3, help="of our recipe; the plain one has 1 + 4")
-    parser.add_argument("--pictures", type=int, help="this many of them, picked by chance")
+    parser.add_argument("--pictures", type=int, help="this many, by chance; 160 at least (batches of 64)")
     args = parser.parse_args()
     examples, device = kept_examples(load_classes(args.classes), args.data), best_device()
     picked = np.random.default_rng(0).permutation(len(examples))[: args.pictures]
