@@ -74,7 +74,7 @@ def beer_can_3(rng):
     )
     can(yard_amber, rng, opened=True, wet=2600, spin=4)
     sun(38, 238, 4.0)
-    camera((0.05, -0.33, 0.18), (0, 0, 0.060), 90, 8, focus=(0, -0.025, 0.09), exposure=1.15, portrait=1.25)
+    camera((0.05, -0.33, 0.18), (0, 0, 0.060), 90, 8, focus=(0, -0.025, 0.09), exposure=0.8, portrait=1.25)
 
 
 @picture
