@@ -151,4 +151,4 @@ def _sentence(error: Exception, repo: str, revision: str) -> str:
         return f"There is no {repo} on the Hub, or it is private and HF_TOKEN is not set to a token that may read it."
     if status is not None:
         return f"The Hub answered with an error, HTTP {status}."
-    return f"The Hub cannot be reached ({type(error).__name__})."
+    return f"The Hub cannot be reached ({type(error.__cause__ or error).__name__})."
