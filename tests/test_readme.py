@@ -49,6 +49,7 @@ def test_links_lead_somewhere(path):
 
 
 def test_named_files_exist():
-    named = set(re.findall(r"`((?:benchmarks|examples|embed|beercan_or_bacon|model|docs)/[\w./-]*|\w+\.(?:py|txt|toml))`", README))
+    folders = "benchmarks|examples|embed|beercan_or_bacon|model|docs"
+    named = set(re.findall(rf"`((?:{folders})/[\w./-]*|\w+\.(?:py|txt|toml))`", README))
     assert {"train.py", "app.py", "classes.toml", "examples/render.py"} <= named
     assert not {name for name in named if not (ROOT / name).exists()}
