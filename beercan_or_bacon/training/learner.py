@@ -56,7 +56,7 @@ class Recipe:
     batch: int = 64
     mixup: float = 0.3  # alpha of the Beta distribution; acts on feature maps
     smoothing: float = 0.05  # targets are smoothing/2 and 1 - smoothing/2
-    pairs: float = 0.25  # share of what is seen in training that is two pictures side by side, so that “both” is known
+    pairs: float = 0.1  # share of training pictures seen side by side with another, so that "both" is known
     average_from: float = 0.5  # weights are averaged over the steps after this share of the training
 
 
@@ -132,34 +132,21 @@ class FeatureMaps(Dataset):
 
 
 class AugmentedMaps(FeatureMaps):
-    """A random view of each picture; now and then two of any kind squeezed side by side instead.
-
-    The kinds (each label, and none) come equally often in those pairs: few pictures on the web show both of two
-    things, and without such pairs a model learns that one of them rules out the other.
-    """
+    """A random view of each picture; now and then squeezed side by side with a view of another picture."""
 
     def __init__(self, maps: torch.Tensor, targets: torch.Tensor, indices: np.ndarray, pairs: float):
         super().__init__(maps, targets, indices)
         self.pairs = pairs
-        shown = targets[indices].numpy() > 0.5  # bool [n, labels]
-        kinds = [*shown.T, ~shown.any(axis=1)]
-        self.kinds = [np.flatnonzero(kind) for kind in kinds if kind.any()]
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
+        one, target = self.random_view(item)
         if torch.rand(()) >= self.pairs:
-            return self.random_view(item)
-        (one, target), (other, other_target) = (
-            self.random_view(self.random_item()),
-            self.random_view(self.random_item()),
-        )
+            return one, target
+        other, other_target = self.random_view(int(torch.randint(len(self), ())))
         _, height, width = one.shape
         left = adaptive_avg_pool2d(one, (height, width // 2))
         right = adaptive_avg_pool2d(other, (height, width - width // 2))
         return torch.cat([left, right], dim=2), torch.maximum(target, other_target)
-
-    def random_item(self) -> int:
-        kind = self.kinds[int(torch.randint(len(self.kinds), ()))]
-        return int(kind[int(torch.randint(len(kind), ()))])
 
     def random_view(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         index = self.indices[item]
