@@ -120,6 +120,8 @@ def test_webcam(visit):
     page = visit(permissions=["camera"])
     page.get_by_role("button", name="Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
+    # a shot of a camera that has not sent a frame yet is no picture
+    page.wait_for_function("[...document.querySelectorAll('video')].some((video) => video.readyState > 2)")
     page.get_by_role("button", name="capture photo").click()
     expect(page.get_by_alt_text("Your picture", exact=True)).to_be_visible(timeout=15_000)
     expect(page.get_by_role("button", name="Where it looked")).to_be_enabled()
