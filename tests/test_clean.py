@@ -17,6 +17,7 @@ from beercan_or_bacon.training.embeddings import Look, look_at
 from beercan_or_bacon.training.table import Record, append_review, read_table, write_table
 
 CHANNELS = 48
+THUMBNAIL = embeddings.thumbnail(Image.effect_noise((96, 72), 80))
 THREE = Classes(("teapot", "cake", "spoon"), dict.fromkeys(("teapot", "cake", "spoon", NEITHER), ("x",)), "Tea", "")
 
 
@@ -27,7 +28,7 @@ def look(centre: np.ndarray, noise: np.random.Generator) -> Look:
     return Look(
         grid=grid, peak=grid.max((0, 1)), middle=np.stack([whole, grid.max((0, 1))]),
         hashes=noise.random((11, 8, 8)) > 0.5, plain=noise.normal(0, 1, 3).astype(np.float32), contrast=50.0,
-        thumbnail=np.zeros(1, np.uint8),
+        thumbnail=THUMBNAIL,
     )  # fmt: skip
 
 

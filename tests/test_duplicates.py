@@ -17,8 +17,8 @@ def scene(seed: int) -> Image.Image:
         (320, 240), Image.Resampling.BICUBIC
     )
     draw = ImageDraw.Draw(picture)
-    for index in range(7):
-        x, y, width, height = random.integers((0, 0, 40, 40), (260, 180, 140, 120))
+    for index in range(40):
+        x, y, width, height = random.integers((0, 0, 12, 12), (300, 220, 60, 60))
         shape = draw.ellipse if index % 2 else draw.rectangle
         shape((x, y, x + width, y + height), fill=tuple(int(value) for value in random.integers(0, 255, 3)))
     return picture

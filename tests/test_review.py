@@ -30,7 +30,7 @@ def data(tmp_path):
     (folder / "pictures").mkdir(parents=True)
     noise = np.random.default_rng(0)
     records = []
-    decisions = [("bacon", "keep", "", 0.51), ("bacon", "drop", "off-topic", 0.4), ("beer can", "keep", "", 0.9),
+    decisions = [("bacon", "keep", "", 0.51), ("bacon", "drop", "off-topic", 0.42), ("beer can", "keep", "", 0.9),
                  ("neither", "keep", "", 0.99)]  # fmt: skip
     for name, (label, decision, reason, score) in zip("abcd", decisions, strict=True):
         path = folder / "pictures" / f"{name}.png"

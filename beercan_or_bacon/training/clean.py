@@ -24,7 +24,7 @@ from .off_topic import drawn, on_topic, outliers, similarity
 from .sheet import write_sheet
 from .table import Record, read_table, write_table
 
-VERSION = "2"  # of the decisions: another one makes the stage run again
+VERSION = "3"  # of the decisions: another one makes the stage run again
 MIN_SIDE = 48  # pixels
 MAX_ASPECT = 5  # longer side to shorter
 MIN_CONTRAST = 4  # grey levels of 255, standard deviation
