@@ -36,9 +36,7 @@ ROUNDS = 40  # predictions each for a median
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--model", default=str(HERE.parent / "model"), help="a model folder (default: the embedded one)"
-    )
+    parser.add_argument("--model", default="", help="a model folder (default: the embedded one)")
     parser.add_argument("--seconds", type=float, default=10, help="of load, twice for each app")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -17,9 +17,7 @@ from page import HERE, draw, predict, serve
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--model", default=str(HERE.parent / "model"), help="a model folder (default: the embedded one)"
-    )
+    parser.add_argument("--model", default="", help="a model folder (default: the embedded one)")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--clients", type=int, default=16)
     args = parser.parse_args()

@@ -255,7 +255,7 @@ def test_answered(client, name):
     assert label["label"] == verdict
     assert [share["label"] for share in label["confidences"]] == ["beer can", "bacon"]
     shown = Image.open(io.BytesIO(client.get(heat["url"]).raise_for_status().content))
-    assert max(shown.size) <= 512
+    assert max(shown.size) <= 400
     if name.startswith("turned-"):
         assert (shown.width > shown.height) == (int(name[7]) < 5)
 

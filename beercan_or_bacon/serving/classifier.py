@@ -80,7 +80,7 @@ class Prediction:
 
 
 class Classifier:
-    """One ONNX Runtime session and its description; safe to share between threads."""
+    """One ONNX Runtime session, for one picture at a time, and its description; safe to share between threads."""
 
     def __init__(self, folder: Path):
         """Load model.onnx and classifier.json from a folder. Raises ModelError when they cannot serve."""
@@ -97,6 +97,7 @@ class Classifier:
         options.intra_op_num_threads = 2  # a Space has two cores
         # idle threads sleep: by default they spin, and take from the next visitor what they hope to gain for this one
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_free_dimension_override_by_name("n", 1)  # so that paddings are worked out now and not every time
         try:
             self.session = onnxruntime.InferenceSession(
                 # from memory, so that a graph cannot name other files to read its weights from

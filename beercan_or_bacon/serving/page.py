@@ -28,7 +28,7 @@ from .pictures import MAX_BYTES, open_picture
 
 HERE = Path(__file__).parent
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
-PREVIEW_SIDE = 512  # pixels, the heat-map picture's longer side at most
+PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
 DARK = 56  # of 255, the light on what the model did not look at
 LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
 
@@ -241,10 +241,10 @@ def heat_picture(picture: Image.Image, prediction: Prediction) -> Image.Image:
     colours = np.array([LIGHTS[i % len(LIGHTS)] for i in shown])[:, np.newaxis, np.newaxis]  # [classes, 1, 1, RGB]
     heat = prediction.heatmap[shown][..., np.newaxis]  # [classes, height, width, 1]
     light = (DARK + heat * (colours - DARK)).max(axis=0)  # [height, width, RGB]
-    longer = max(picture.size)
-    left, top = (longer - picture.width) // 2, (longer - picture.height) // 2  # of the picture in the padded square
-    box = (left, top, left + picture.width, top + picture.height)
-    light = Image.fromarray(light.astype(np.uint8)).resize((longer, longer), Image.Resampling.BICUBIC).crop(box)
+    rows, columns = light.shape[:2]
+    across, down = (side / max(picture.size) for side in picture.size)  # the picture's share of the padded square
+    box = (columns * (1 - across) / 2, rows * (1 - down) / 2, columns * (1 + across) / 2, rows * (1 + down) / 2)
+    light = Image.fromarray(light.astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC, box=box)
     return ImageChops.multiply(picture, light)
 
 
