@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from search_server import SearchServer
 from training_pictures import draw_picture
 
@@ -27,6 +28,20 @@ EACH = 12
 pytestmark = pytest.mark.timeout(900)  # the networks are real ones, and the machine may be busy
 
 
+def draw_scene(label: str, chance: np.random.Generator) -> Image.Image:
+    """A drawn picture before a wallpaper of its own, so that no two pass for copies of each other."""
+    scene = Image.new("RGB", (200, 200), tuple(int(c) for c in chance.integers(0, 256, 3)))
+    pen = ImageDraw.Draw(scene)
+    for _ in range(25):
+        x, y, w, h = (int(v) for v in chance.integers(0, 150, 4))
+        shape = [pen.rectangle, pen.ellipse][int(chance.integers(2))]
+        shape((x, y, x + w // 2, y + h // 2), fill=tuple(int(c) for c in chance.integers(0, 256, 3)))
+    picture = draw_picture(label, chance)
+    picture.thumbnail((150, 150))
+    scene.paste(picture, tuple(int(v) for v in chance.integers(0, 50, 2)))
+    return scene
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """One run of train.py from nothing, its folder and the search server's log."""
@@ -37,7 +52,7 @@ def run(tmp_path_factory):
         for label, word in [("beer can", "can"), ("bacon", "bacon"), ("neither", "photo")]:
             for number in range(EACH):
                 file = io.BytesIO()
-                draw_picture(label, chance).save(file, "PNG")
+                draw_scene(label, chance).save(file, "PNG")
                 server.pictures[f"{word} {number}.png"] = file.getvalue()
         arguments = [
             "--classes", str(folder / "classes.toml"), "--data", str(folder / "data"), "--out", str(folder / "model"),
@@ -53,7 +68,7 @@ def test_the_model_answers(run, tmp_path, capsys):
     labels = ["beer can", "bacon", "neither"] * 4
     pictures = [tmp_path / f"{number}.png" for number in range(len(labels))]
     for label, picture in zip(labels, pictures, strict=True):
-        draw_picture(label, chance).save(picture)
+        draw_scene(label, chance).save(picture)
     assert classify([*map(str, pictures), "--model", str(folder / "model"), "--json"]) == 0
     verdicts = [json.loads(line)["verdict"] for line in capsys.readouterr().out.splitlines()]
     right = sum(label == verdict for label, verdict in zip(labels, verdicts, strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GroupKFold
 
+from ..errors import DataError
 from .embeddings import Look
 
 RIDGE = 0.5  # strong, because labels are noisy and classes small
@@ -37,10 +38,14 @@ def out_of_fold(kernel: np.ndarray, target: np.ndarray, weight: np.ndarray, grou
     """How much each picture looks like the class to a classifier that saw neither it nor its group.
 
     target: 0 or 1 [n]; weight: >= 0 [n]; groups: int [n]. Returns about 0 (not at all) to 1 (very much), float [n].
+    Raises DataError when all are of one group.
     """
+    folds = min(FOLDS, len(np.unique(groups)))
+    if folds < 2:
+        raise DataError("All pictures are copies of one. Give the classes more search terms and scrape again.")
     scores = np.zeros(len(target))
     for seed in range(SHUFFLES):
-        for train, test in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(kernel, groups=groups):
+        for train, test in GroupKFold(folds, shuffle=True, random_state=seed).split(kernel, groups=groups):
             train = train[weight[train] > 0]
             mean = np.average(target[train], weights=weight[train])
             model = KernelRidge(alpha=RIDGE, kernel="precomputed")
