@@ -21,6 +21,7 @@ from beercan_or_bacon.training.review import Desk, doubts
 from beercan_or_bacon.training.table import Record, append_review, read_reviews, read_table, write_table
 
 ROOT = Path(__file__).parent.parent
+expect.set_options(timeout=60_000)  # ms; how long to wait on a busy machine, not how long it takes
 
 
 @pytest.fixture
