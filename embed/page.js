@@ -4,7 +4,7 @@ import "./files.js";
 
 const $ = (id) => document.getElementById(id);
 const COLOURS = 5; // --bcob-class-0 ... in style.css
-const about = await (await fetch("classifier.json")).json();
+let about; // classifier.json; all below is ready for a visitor before it is here
 const colour = (index) => `var(--bcob-class-${index % COLOURS})`;
 
 // ---- the worker ----
@@ -48,7 +48,7 @@ $("retry").onclick = () => {
 function classify(file) {
   stopCamera();
   latest = { id: latest.id + 1, file };
-  worker.postMessage(latest);
+  worker?.postMessage(latest);
   show(URL.createObjectURL(file));
   say("Looking…", "");
   document.body.classList.add("pending");
@@ -266,8 +266,9 @@ function announceHeight() {
 
 const theme = new URLSearchParams(location.search).get("__theme"); // as Gradio's pages have it
 if (theme) document.documentElement.dataset.theme = theme;
-buildBars();
 buildExamples();
+about = await (await fetch("classifier.json")).json();
+buildBars();
 startWorker();
 if (self !== top) new ResizeObserver(announceHeight).observe(document.body);
 try {

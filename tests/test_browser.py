@@ -47,6 +47,7 @@ def visit(browser, server):
         page.on("request", lambda request: check(request.url))
         page.goto(server.url + path)
         expect(word(page)).to_have_text("Well?")
+        expect(page.locator("#bcob-upload button").first).to_be_visible()  # the parts come one after the other
         return page
 
     def check(url: str) -> None:
