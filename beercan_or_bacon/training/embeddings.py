@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from scipy.ndimage import maximum_filter, minimum_filter
+from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
 from tqdm import tqdm
 
 from ..errors import PictureError
 from ..serving.pictures import open_picture
-from .backbone import create_backbone
+from .backbone import create_backbone, frozen, stages_of
 
 # The eye of the cleaning, whatever --arch the model is to have: with frozen features lite2 tells what belongs from what
 # does not much better than lite0 (benchmarks/cleaning.py), and its weights need no Hub either.
@@ -78,10 +79,9 @@ class Network:
     """The backbone, ready to look at pictures; on a GPU if there is one."""
 
     def __init__(self) -> None:
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model = create_backbone(ARCH).eval().to(self.device, memory_format=torch.channels_last)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.features = frozen(nn.Sequential(*stages_of(create_backbone(ARCH))), SIZE, device)
 
-    @torch.inference_mode()
     def look(self, paths: dict[str, Path]) -> Iterable[tuple[str, Look]]:
         """sha256 -> path: yields sha256 and Look of those that can be read."""
         pictures = {}
@@ -93,11 +93,10 @@ class Network:
         if not pictures:
             return
         views = [view for picture in pictures.values() for view in (square(picture), middle(picture))]
-        pixels = torch.from_numpy(np.stack(views)).to(self.device)  # [2 n, SIZE, SIZE, 3]
-        pixels = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1  # [2 n, 3, SIZE, SIZE], -1..1
-        maps = self.model.forward_features(pixels.contiguous(memory_format=torch.channels_last))
-        peaks = maps.amax((2, 3)).half().cpu().numpy()  # [2 n, channels]
-        grids = adaptive_avg_pool2d(maps, 3).permute(0, 2, 3, 1).half().cpu().numpy()  # [2 n, 3, 3, channels]
+        pixels = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)  # [2 n, 3, SIZE, SIZE]
+        maps = self.features(pixels.float() / 127.5 - 1)  # of -1..1
+        peaks = maps.amax((2, 3)).half().numpy()  # [2 n, channels]
+        grids = adaptive_avg_pool2d(maps, 3).permute(0, 2, 3, 1).half().numpy()  # [2 n, 3, 3, channels]
         for index, (sha256, picture) in enumerate(pictures.items()):
             whole, part = 2 * index, 2 * index + 1
             yield (

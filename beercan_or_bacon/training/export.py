@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +15,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import DataError
+from .backbone import trace
 from .classes import Classes
 
-OPSET = 17  # old enough for every runtime in use, new enough for all that is needed
 LARGEST = 10_000_000  # bytes; what a page should have to load
 
 
@@ -116,16 +114,8 @@ def replace(path: Path, content: bytes) -> None:
 
 def to_onnx(model: nn.Module, size: int) -> bytes:
     """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
-    buffer = io.BytesIO()
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter is deprecated; its successor needs another package
-        torch.onnx.export(
-            model, (example,), buffer, dynamo=False, opset_version=OPSET, input_names=["image"],
-            output_names=["probabilities", "heatmap"],
-            dynamic_axes={name: {0: "n"} for name in ("image", "probabilities", "heatmap")},
-        )  # fmt: skip
-    graph = onnx.load_model_from_string(buffer.getvalue())
+    graph = onnx.load_model_from_string(trace(model, example, "image", ["probabilities", "heatmap"]))
     store_half(graph.graph)
     onnx.checker.check_model(graph)
     return graph.SerializeToString()

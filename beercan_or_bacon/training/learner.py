@@ -38,7 +38,7 @@ from tqdm import tqdm
 
 from ..serving.classifier import InputRule, fit_to_square
 from ..serving.pictures import open_picture
-from .backbone import create_backbone, cut
+from .backbone import create_backbone, cut, frozen
 from .classes import Classes
 from .examples import FOLDS, Example, folds_of, joined_sources, kept_examples
 
@@ -68,11 +68,11 @@ def best_device() -> str:
 
 
 class Views(Dataset):
-    """Pictures as the backbone takes them: item i*(views+1) is picture i as served, those after it augmented."""
+    """Looks at each picture, uint8 [views + 1, 3, size, size]: first as it is served, then augmented."""
 
-    def __init__(self, examples: Sequence[Example], recipe: Recipe, mean, std, seed: int):
+    def __init__(self, examples: Sequence[Example], recipe: Recipe, seed: int):
         self.paths = [example.path for example in examples]
-        self.looks, self.seed = recipe.views + 1, seed
+        self.views, self.seed = recipe.views, seed
         self.rule = InputRule(size=recipe.size, resize="pad", interpolation="bicubic", fill=recipe.fill)
         fill = list(recipe.fill)
         self.augment = v2.Compose([
@@ -81,40 +81,36 @@ class Views(Dataset):
             v2.RandomAffine(20, (0.1, 0.1), (0.6, 1.4), 8, v2.InterpolationMode.BILINEAR, fill),
             v2.ColorJitter(0.3, 0.3, 0.3, 0.03),
         ])  # fmt: skip
-        self.normalise = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
 
     def __len__(self) -> int:
-        return len(self.paths) * self.looks
+        return len(self.paths)
 
-    def __getitem__(self, item: int) -> torch.Tensor:
-        index, look = divmod(item, self.looks)
-        image = fit_to_square(open_picture(self.paths[index]), self.rule)
-        if look:
-            with torch.random.fork_rng(devices=[]):  # the same view whatever the order and number of workers
-                torch.manual_seed(hash((self.seed, item)))
-                image = self.augment(image)
-        return self.normalise(image)  # float32 [3, size, size]
+    def __getitem__(self, index: int) -> torch.Tensor:
+        served = fit_to_square(open_picture(self.paths[index]), self.rule)
+        with torch.random.fork_rng(devices=[]):  # the same views whatever the order and number of workers
+            torch.manual_seed(hash((self.seed, index)))
+            looks = [served, *(self.augment(served) for _ in range(self.views))]
+        return torch.stack([v2.functional.pil_to_tensor(look) for look in looks])
 
 
 def cache_features(
     early: nn.Module, examples: Sequence[Example], recipe: Recipe, mean, std, *, seed: int, device: str
 ) -> torch.Tensor:
     """What the frozen early stages say of every view: float16 [pictures, views + 1, channels, height, width]."""
-    views = Views(examples, recipe, mean, std, seed)
-    workers = min(8, os.cpu_count() or 1) if len(views) > 500 else 0
-    loader = DataLoader(views, batch_size=32, num_workers=workers)
-    early = early.to(device, memory_format=torch.channels_last).eval()
-    maps = None
-    with torch.inference_mode(), torch.autocast("cuda", enabled=device == "cuda"):
-        done = 0
-        for batch in tqdm(loader, desc="Looking at the pictures", unit_scale=32, unit="view"):
-            batch = batch.to(device, memory_format=torch.channels_last, non_blocking=True)
-            out = early(batch).half().cpu()
+    views, look = Views(examples, recipe, seed), frozen(early, recipe.size, device)
+    workers = min(8, os.cpu_count() or 1) if len(views) > 200 else 0
+    loader = DataLoader(views, batch_size=8, num_workers=workers)
+    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (mean, std))
+    maps, done = None, 0
+    with tqdm(total=len(views), desc="Looking at the pictures", unit="picture") as progress:
+        for batch in loader:  # uint8 [n, views + 1, 3, size, size]
+            out = look((batch.flatten(0, 1).float() / 255 - mean) / std).half().unflatten(0, batch.shape[:2])
             if maps is None:
                 maps = torch.empty((len(views), *out.shape[1:]), dtype=torch.float16)
             maps[done : done + len(out)] = out
             done += len(out)
-    return maps.unflatten(0, (len(examples), views.looks))
+            progress.update(len(out))
+    return maps
 
 
 class FeatureMaps(Dataset):
