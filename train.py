@@ -119,7 +119,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("data"), help="pictures, decisions, the fit in progress")
     parser.add_argument("--out", type=Path, default=Path("model"), help="the finished model's folder")
     parser.add_argument("--arch", default="tf_efficientnet_lite2", metavar="NAME", help="timm's name of the backbone")
-    parser.add_argument("--epochs", type=int, default=3, metavar="N", help="passes over the training pictures")
+    parser.add_argument("--epochs", type=int, default=6, metavar="N", help="passes over the training pictures")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of split, shuffling and augmentation")
     parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="default: the best there is")
     parser.add_argument("--openverse", metavar="URL", help="another server for the Openverse API")

@@ -1,6 +1,6 @@
 """The page against what people build today (fastai behind gr.Interface) and against a Gradio page that does nothing.
 
-    python benchmarks/page.py [--model FOLDER] [--seconds N]
+    python benchmarks/page.py [--model FOLDER] [--arch NAME] [--seconds N]
 
 All three run side by side and take turns, so that a busy machine slows them alike; what counts is the ratio.
 """
@@ -37,12 +37,15 @@ ROUNDS = 40  # predictions each for a median
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="", help="a model folder (default: the embedded one)")
+    parser.add_argument(
+        "--arch", default="tf_efficientnet_lite2", help="the fastai app's network: the page's own, or resnet18"
+    )
     parser.add_argument("--seconds", type=float, default=10, help="of load, twice for each app")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         commands = {
             "ours": [HERE.parent / "app.py"],
-            "fastai": [HERE / "fastai_app.py", export_learner(Path(folder))],
+            "fastai": [HERE / "fastai_app.py", export_learner(Path(folder), args.arch)],
             "empty": [HERE / "empty_app.py"],
         }
         small, large = draw(Path(folder), 640, 480), draw(Path(folder), 4000, 3000)
@@ -77,15 +80,15 @@ def main() -> None:
         print(f"| {title:42} | {figures} |")
 
 
-def export_learner(folder: Path) -> Path:
-    """A fastai learner as people export it; its weights do not matter here."""
+def export_learner(folder: Path, arch: str) -> Path:
+    """A fastai learner as people export it, with a timm network; its weights do not matter here."""
     code = (
         "from fastai.vision.all import *; import sys; from pathlib import Path; folder = Path(sys.argv[1])\n"
         "for i in range(8): Image.new('RGB', (64, 64)).save(folder / f'{\"ab\"[i % 2]}_{i}.png')\n"
         "dls = ImageDataLoaders.from_name_re(folder, get_image_files(folder), r'(\\w)_', item_tfms=Resize(224), bs=2)\n"
-        "vision_learner(dls, resnet18, pretrained=False).export(folder / 'export.pkl')"
+        "vision_learner(dls, sys.argv[2], pretrained=False).export(folder / 'export.pkl')"
     )
-    subprocess.run([sys.executable, "-c", code, folder], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", code, folder, arch], check=True, capture_output=True)
     return folder / "export.pkl"
 
 

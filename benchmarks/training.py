@@ -32,10 +32,10 @@ from beercan_or_bacon.training.classes import load_classes
 from beercan_or_bacon.training.examples import Example, folds_of, kept_examples
 from beercan_or_bacon.training.learner import (
     Recipe,
+    answers,
     best_device,
     cache_features,
     fresh_model,
-    local_logits,
     train_late,
 )
 
@@ -75,7 +75,7 @@ def ours(examples: list[Example], train, valid, arch: str, epochs: int, device: 
     maps = cache_features(cut(model, recipe.late)[0], examples, recipe, cfg["mean"], cfg["std"], seed=0, device=device)
     targets = np.array([example.target for example in examples], np.float32)
     learner = train_late(model, maps, targets, train, valid, recipe, epochs=epochs, seed=0, device=device)
-    return local_logits(learner, maps[valid, 0]).mean((2, 3))
+    return answers(learner, maps[valid, 0])[0]
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--classes", type=Path, default=Path("classes.toml"))
     parser.add_argument("--arch", default="tf_efficientnet_lite2")
-    parser.add_argument("--epochs", type=int, default=3, help="of our recipe; the plain one has 1 + 4")
+    parser.add_argument("--epochs", type=int, default=6, help="of our recipe; the plain one has 1 + 4")
     parser.add_argument("--pictures", type=int, help="this many, by chance; 160 at least (batches of 64)")
     args = parser.parse_args()
     examples, device = kept_examples(load_classes(args.classes), args.data), best_device()

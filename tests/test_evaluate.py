@@ -56,7 +56,7 @@ def report(tmp_path_factory):
     logits += np.random.default_rng(0).normal(0, 0.5, logits.shape)
     logits[0] = (-5, 4)
     local = np.tile(logits[:, :, None, None], (1, 1, 2, 2))
-    found = evaluation.evaluate(CLASSES, examples, joined_sources(examples), local, RULE, folder / "fit")
+    found = evaluation.evaluate(CLASSES, examples, joined_sources(examples), logits, local, RULE, folder / "fit")
     return folder / "fit", examples, found
 
 
@@ -96,6 +96,7 @@ def test_what_a_title_says_is_text_and_not_markup(tmp_path):
     examples = kept_examples(CLASSES, write_data(tmp_path / "data"))
     record = examples[0].record
     object.__setattr__(record, "title", "<script>alert(1)</script>")
-    local = np.zeros((len(examples), 2, 1, 1))
-    evaluation.evaluate(CLASSES, examples, joined_sources(examples), local, RULE, tmp_path / "fit")
+    logits = np.zeros((len(examples), 2))
+    local = logits[:, :, None, None]
+    evaluation.evaluate(CLASSES, examples, joined_sources(examples), logits, local, RULE, tmp_path / "fit")
     assert "<script>" not in (tmp_path / "fit" / "report.html").read_text(encoding="utf-8")

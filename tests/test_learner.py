@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from beercan_or_bacon.errors import DataError, ModelError
 from beercan_or_bacon.training import learner as fitting
-from beercan_or_bacon.training.backbone import create_backbone, cut
+from beercan_or_bacon.training.backbone import create_backbone, cut, frozen, place_logits
 from beercan_or_bacon.training.examples import folds_of, joined_sources, kept_examples
 from beercan_or_bacon.training.table import read_table, write_table
 from tests.training_pictures import CLASSES, write_data
@@ -29,15 +29,33 @@ def small(monkeypatch):
 
 
 def test_cutting_changes_no_answer():
-    model = create_backbone(ARCH).eval()
+    model = fitting.fresh_model(ARCH, 2).eval()
     early, late = cut(model, 0.2)
     picture = torch.rand(2, 3, 96, 96)
     with torch.inference_mode():
-        in_two = model.get_classifier()(late(early(picture)).mean((2, 3)))
+        in_two = fitting.PooledHead(model)(late(early(picture)))
         assert torch.allclose(in_two, model(picture), atol=1e-4)
     assert len(early) > 0
     shares = [sum(p.numel() for p in part.parameters()) for part in (early, late)]
     assert shares[1] / sum(shares) >= 0.2
+
+
+def test_frozen_stages_say_the_same_in_the_other_runtime():
+    early, _ = cut(create_backbone(ARCH).eval(), 0.2)
+    pictures = torch.rand(3, 3, 96, 96)
+    with torch.inference_mode():
+        expected = early(pictures)
+    assert torch.allclose(frozen(early, 96, "cpu")(pictures), expected, atol=1e-3)
+
+
+def test_the_heat_of_a_picture_that_is_the_same_everywhere_is_its_answer():
+    head = fitting.PooledHead(fitting.fresh_model(ARCH, 2))
+    torch.nn.init.normal_(head.classifier.weight)
+    maps = torch.rand(2, 1280, 1, 1).expand(2, 1280, 3, 4)
+    with torch.inference_mode():
+        places = place_logits(head.classifier, maps)
+        assert places.shape == (2, 2, 3, 4)
+        assert torch.allclose(places, head(maps)[:, :, None, None].expand_as(places), atol=1e-3)
 
 
 def test_an_architecture_that_is_no_chain_is_refused_in_a_sentence():
@@ -126,17 +144,16 @@ def test_whatever_the_fit_depends_on_makes_it_run_again(tmp_path):
     assert fitting.fingerprint(CLASSES, examples[::-1], recipe, ARCH, 3, 0) == marks[0]
 
 
-def test_pairs_show_both_pictures():
-    maps = torch.zeros(2, 1, 1, 4, 5)
+def test_pairs_show_the_middles_of_both_pictures():
+    maps = torch.zeros(2, 1, 1, 5, 5)
     maps[0], maps[1] = 1, 3
+    maps[..., (0, -1)] = maps[..., (0, -1), :] = 9  # the rim is left out where the pictures meet
     pairs = fitting.AugmentedMaps(maps.half(), torch.eye(2), np.arange(2), pairs=1.0)
     torch.manual_seed(0)
-    seen = [pairs[0] for _ in range(20)]
-    both = next(x for x, target in seen if target.sum() == 2)
-    assert both.shape == (1, 4, 5)
-    assert both[0, :, :2].eq(1).all()
-    assert both[0, :, 2:].eq(3).all()
-    assert all(target[0] == 1 for _, target in seen)
+    seen = [pairs[0] for _ in range(40)]
+    assert all(x.shape == (1, 5, 5) and target[0] == 1 for x, target in seen)
+    both = [x[0] for x, target in seen if target.sum() == 2]
+    assert {(int(x[2, 0]), int(x[2, 4]), int(x[0, 2]), int(x[4, 2])) for x in both} == {(1, 3, 9, 9), (9, 9, 1, 3)}
 
 
 @pytest.mark.parametrize(("cuda", "mps", "best"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])

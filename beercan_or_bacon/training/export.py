@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import DataError
-from .backbone import trace
+from .backbone import POOLING, place_logits, trace
 from .classes import Classes
 
 LARGEST = 10_000_000  # bytes; what a page should have to load
@@ -33,10 +33,7 @@ class Published(nn.Module):
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # uint8 [n, h, w, 3]
         x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
         x = self.model.forward_features(x)  # [n, channels, h/32, w/32]
-        classifier = self.model.get_classifier()
-        # class activation map (Zhou et al. 2016): the classifier applied at every place; its mean is the logit
-        local = nn.functional.conv2d(x, classifier.weight[:, :, None, None], classifier.bias)
-        return local.mean((2, 3)).sigmoid(), local.sigmoid()
+        return self.model.forward_head(x).sigmoid(), place_logits(self.model.get_classifier(), x).sigmoid()
 
 
 def load_fitted(data: Path) -> tuple[nn.Module, dict]:
@@ -44,7 +41,9 @@ def load_fitted(data: Path) -> tuple[nn.Module, dict]:
     folder = Path(data) / "fit"
     try:
         settings = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
-        model = timm.create_model(settings["arch"], pretrained=False, num_classes=len(settings["labels"]))
+        model = timm.create_model(
+            settings["arch"], pretrained=False, num_classes=len(settings["labels"]), global_pool=POOLING
+        )
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (FileNotFoundError, ValueError, KeyError):
         raise DataError(f"{folder} holds no finished fit. Run `python train.py fit` first.") from None
@@ -68,6 +67,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         "architecture": settings["arch"],
         "num_classes": len(settings["labels"]),
         "num_features": model.num_features,
+        "model_args": {"global_pool": POOLING},
         "label_names": settings["labels"],
         "pretrained_cfg": {
             "mean": settings["mean"], "std": settings["std"], "input_size": [3, size, size],

@@ -31,14 +31,13 @@ from fastai.vision.all import (
 from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 from torch import nn
-from torch.nn.functional import adaptive_avg_pool2d
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from tqdm import tqdm
 
 from ..serving.classifier import InputRule, fit_to_square
 from ..serving.pictures import open_picture
-from .backbone import create_backbone, cut, frozen
+from .backbone import POOLING, create_backbone, cut, frozen, place_logits
 from .classes import Classes
 from .examples import FOLDS, Example, folds_of, joined_sources, kept_examples
 
@@ -51,13 +50,14 @@ class Recipe:
     fill: tuple[int, int, int] = (255, 255, 255)  # RGB around a picture that is not square
     views: int = 2  # augmented looks at each picture, beside the plain one
     late: float = 0.2  # the share of the backbone's parameters that is trained, at least
-    lr: float = 5e-4  # one-cycle peak
+    lr: float = 1e-3  # one-cycle peak
     weight_decay: float = 0.05
     batch: int = 64
-    mixup: float = 0.3  # alpha of the Beta distribution; acts on feature maps
+    mixup: float = 0.8  # alpha of the Beta distribution; acts on feature maps
     smoothing: float = 0.05  # targets are smoothing/2 and 1 - smoothing/2
     pairs: float = 0.1  # share of training pictures seen side by side with another, so that "both" is known
     average_from: float = 0.5  # weights are averaged over the steps after this share of the training
+    back: float = 0.25  # how far that mean is then drawn back towards the weights that training began with
 
 
 def best_device() -> str:
@@ -128,7 +128,7 @@ class FeatureMaps(Dataset):
 
 
 class AugmentedMaps(FeatureMaps):
-    """A random view of each picture; now and then squeezed side by side with a view of another picture."""
+    """A random view of each picture; now and then its middle, beside the middle of a view of another picture."""
 
     def __init__(self, maps: torch.Tensor, targets: torch.Tensor, indices: np.ndarray, pairs: float):
         super().__init__(maps, targets, indices)
@@ -139,51 +139,65 @@ class AugmentedMaps(FeatureMaps):
         if torch.rand(()) >= self.pairs:
             return one, target
         other, other_target = self.random_view(int(torch.randint(len(self), ())))
-        _, height, width = one.shape
-        left = adaptive_avg_pool2d(one, (height, width // 2))
-        right = adaptive_avg_pool2d(other, (height, width - width // 2))
-        return torch.cat([left, right], dim=2), torch.maximum(target, other_target)
+        if turned := bool(torch.rand(()) < 0.5):  # one above the other instead of side by side
+            one, other = one.mT, other.mT
+        width = one.shape[2]
+        pair = torch.cat([middle(one, width // 2), middle(other, width - width // 2)], dim=2)
+        return pair.mT if turned else pair, torch.maximum(target, other_target)
 
     def random_view(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         index = self.indices[item]
         return self.maps[index, int(torch.randint(self.maps.shape[1], ()))].float(), self.targets[index]
 
 
-class PooledHead(nn.Module):
-    """Feature map -> one logit per label: timm's own pooling and classifier."""
+def middle(x: torch.Tensor, width: int) -> torch.Tensor:
+    """The columns in the middle of a map [channels, h, w]."""
+    start = (x.shape[2] - width) // 2
+    return x[:, :, start : start + width]
 
-    def __init__(self, classifier: nn.Linear):
+
+class PooledHead(nn.Module):
+    """Feature map -> one logit per label: the timm model's own pooling and classifier."""
+
+    def __init__(self, model: nn.Module):
         super().__init__()
-        self.classifier = classifier
+        self.pool, self.classifier = model.global_pool, model.get_classifier()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # [n, channels, h, w] -> [n, labels]
-        return self.classifier(x.mean((2, 3)))
+        return self.classifier(self.pool(x))
 
 
 class AverageWeights(Callback):
-    """Finish with the mean of the weights over the last part of the training (Izmailov et al. 2018, SWA)."""
+    """Finish with the mean of the weights over the last part of the training, drawn back towards where they began.
 
-    def __init__(self, start: float):
-        self.start = start
+    The mean (Izmailov et al. 2018, SWA) and the way back (Wortsman et al. 2022, WiSE-FT) make a model of few pictures
+    err less on sources that it was not trained on.
+    """
+
+    def __init__(self, start: float, back: float):
+        self.start, self.back = start, back
 
     def before_fit(self):
-        self.mean, self.steps = None, 0
+        self.first, self.mean, self.steps = [w.clone() for w in self.weights()], None, 0
 
     def after_step(self):
         if self.pct_train < self.start:
             return
         self.steps += 1
-        weights = [p.detach() for p in self.model.parameters() if p.requires_grad]
         if self.mean is None:
-            self.mean = [w.clone() for w in weights]
+            self.mean = [w.clone() for w in self.weights()]
         else:
-            torch._foreach_lerp_(self.mean, weights, 1 / self.steps)
+            torch._foreach_lerp_(self.mean, self.weights(), 1 / self.steps)
 
     def before_validate(self):
         if self.mean is not None and self.epoch == self.n_epoch - 1:
-            with torch.no_grad():
-                for p, mean in zip((p for p in self.model.parameters() if p.requires_grad), self.mean, strict=True):
-                    p.copy_(mean)
+            torch._foreach_lerp_(self.mean, self.first, self.back)
+            for weight, mean in zip(self.weights(), self.mean, strict=True):
+                weight.copy_(mean)
+
+    def weights(self) -> list[torch.Tensor]:
+        """What is trained, without its gradients."""
+        return [p.detach() for p in self.model.parameters() if p.requires_grad]
 
 
 def start_head(classifier: nn.Linear, features: np.ndarray, targets: np.ndarray) -> None:
@@ -207,10 +221,9 @@ def train_late(
     """
     set_seed(seed, reproducible=True)
     _, late = cut(model, recipe.late)
-    head = PooledHead(model.get_classifier())
+    head = PooledHead(model)
     net = nn.Sequential(late, head).to(device, memory_format=torch.channels_last)
-    plain = pooled(late, maps[train, 0], device)
-    start_head(head.classifier, plain, targets[train])
+    start_head(head.classifier, pooled(late, head.pool, maps[train, 0], device), targets[train])
     for module in net.modules():  # ImageNet's statistics are better than a batch's of so few pictures
         if isinstance(module, nn.BatchNorm2d):
             module.requires_grad_(False)
@@ -222,7 +235,7 @@ def train_late(
     )  # fmt: skip
     learner = Learner(
         dls, net, loss_func=BCEWithLogitsLossFlat(), opt_func=Adam, wd=recipe.weight_decay, train_bn=False,
-        cbs=[BnFreeze(), MixUp(recipe.mixup), AverageWeights(recipe.average_from)],
+        cbs=[BnFreeze(), MixUp(recipe.mixup), AverageWeights(recipe.average_from, recipe.back)],
     )  # fmt: skip
     if device == "cuda":
         learner.to_fp16()
@@ -231,29 +244,33 @@ def train_late(
     return learner
 
 
-def pooled(late: nn.Module, maps: torch.Tensor, device: str) -> np.ndarray:
-    """The classifier's input: late stages, then the mean over the map. float32 [n, channels]."""
+def pooled(late: nn.Module, pool: nn.Module, maps: torch.Tensor, device: str) -> np.ndarray:
+    """The classifier's input: late stages, then the pooling of the map. float32 [n, poolings * channels]."""
     late.eval()
     with torch.inference_mode():
         return np.concatenate([
-            late(batch.to(device).float().contiguous(memory_format=torch.channels_last)).mean((2, 3)).cpu().numpy()
+            pool(late(batch.to(device).float().contiguous(memory_format=torch.channels_last))).cpu().numpy()
             for batch in maps.split(64)
         ])  # fmt: skip
 
 
-def local_logits(learner: Learner, maps: torch.Tensor) -> np.ndarray:
-    """The head at every place of the feature map: float32 [n, labels, h, w]. Its mean over the places is the logit."""
+def answers(learner: Learner, maps: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The logits, float32 [n, labels], and those of every place of the feature map, float32 [n, labels, h, w]."""
     late, head = learner.model.eval()
     device = head.classifier.weight.device
+    logits, local = [], []
     with torch.inference_mode():
-        places = [head.classifier(late(batch.to(device).float()).permute(0, 2, 3, 1)) for batch in maps.split(64)]
-    return torch.cat(places).permute(0, 3, 1, 2).cpu().numpy()
+        for batch in maps.split(64):
+            x = late(batch.to(device).float())
+            logits.append(head(x).cpu())
+            local.append(place_logits(head.classifier, x).cpu())
+    return torch.cat(logits).numpy(), torch.cat(local).numpy()
 
 
 def fresh_model(arch: str, outputs: int) -> nn.Module:
     """The pretrained backbone with a new head."""
     model = create_backbone(arch)
-    model.reset_classifier(outputs)
+    model.reset_classifier(outputs, POOLING)
     return model
 
 
@@ -277,18 +294,19 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
     targets = np.array([example.target for example in examples], np.float32)
-    held_out: list = [None] * len(examples)
+    logits, local = np.zeros_like(targets), [None] * len(examples)
     for train, valid in tqdm(folds_of(examples, FOLDS, seed), desc="Training with one part held out", unit="fold"):
         fold = fresh_model(arch, len(classes.labels))
         learner = train_late(fold, maps, targets, train, valid, recipe, epochs=epochs, seed=seed, device=device)
-        for index, local in zip(valid, local_logits(learner, maps[valid, 0]), strict=True):
-            held_out[index] = local
+        logits[valid], places = answers(learner, maps[valid, 0])
+        for index, place in zip(valid, places, strict=True):
+            local[index] = place
     everything = np.arange(len(examples))
     print("Training on everything")
     train_late(model, maps, targets, everything, everything[:0], recipe, epochs=epochs, seed=seed, device=device)
     folder.mkdir(parents=True, exist_ok=True)
     rule = InputRule(size=recipe.size, resize="pad", interpolation="bicubic", fill=recipe.fill)
-    report = evaluate(classes, examples, joined_sources(examples), np.stack(held_out), rule, folder)
+    report = evaluate(classes, examples, joined_sources(examples), logits, np.stack(local), rule, folder)
     calibrate(model.get_classifier(), report.temperatures)
     save_file(
         {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, folder / "model.safetensors"
