@@ -129,7 +129,7 @@ def bacon_3(rng):
     fried_egg(rng, (0.045, 0.060, 5.4 * MM), 120)
     softbox((-0.6, 0.45, 0.6), (0, 0, 0), (0.5, 0.5), 14)
     softbox((0.4, 0.7, 0.4), (0, 0, 0), (0.9, 0.3), 8)
-    camera((0.0, -0.28, 0.26), (0, -0.004, 0.0), 58, 8, exposure=0.15)
+    camera((-0.004, -0.27, 0.26), (-0.004, 0.006, 0.0), 70, 8, exposure=0.15)
 
 
 @picture
@@ -145,22 +145,22 @@ def both_1(rng):
     can(yard_lager, rng, 168, location=(-0.064, -0.084, CAN_RADIUS * MM), rotation=(-90, 0, 0), spin=4, wet=4000)
     softbox((-0.6, 0.3, 0.7), (0, 0, 0), (0.5, 0.5), 16)
     softbox((0.5, 0.6, 0.5), (0, 0, 0), (0.9, 0.3), 8)
-    camera((0.0, -0.10, 0.44), (0.0, 0.001, 0.012), 72, 11, focus=(0, 0, 0.02), exposure=0.5)
+    camera((0.0, -0.10, 0.44), (0.0, 0.001, 0.012), 72, 11, focus=(0, 0, 0.02), exposure=0.5, portrait=1.18)
 
 
 @picture
 def both_2(rng):
-    """A cream can beside fried rashers on a linen cloth, from above."""
+    """A silver can beside fried rashers on a linen cloth, from above."""
     surroundings(kitchen(rng), 0.8)
     tabletop(linen("cloth", (0.62, 0.60, 0.55)), width=3, depth=3)
     pile = Pile()
-    for i in range(3):
-        middle = (-0.080 + 0.038 * i, rng.normal(0, 4 * MM))
+    for i in range(2):
+        middle = (-0.067 + 0.045 * i, rng.normal(0, 4 * MM))
         rasher(pile, rng, True, middle, 90 + rng.normal(0, 3), 0.215, 0.038)
-    can(yard_amber, rng, 168, location=(0.066, -0.084, CAN_RADIUS * MM), rotation=(-90, 0, 0), spin=-4, wet=4000)
+    can(yard_pilsner, rng, 168, location=(0.038, -0.084, CAN_RADIUS * MM), rotation=(-90, 0, 0), spin=-4, wet=4000)
     softbox((-0.6, 0.3, 0.7), (0, 0, 0), (0.5, 0.5), 16)
     softbox((0.5, 0.6, 0.5), (0, 0, 0), (0.9, 0.3), 8)
-    camera((0.0, -0.10, 0.44), (0.0, 0.001, 0.012), 72, 11, focus=(0, 0, 0.02), exposure=0.4)
+    camera((0.0, -0.10, 0.44), (0.0, 0.001, 0.012), 80, 11, focus=(0, 0, 0.02), exposure=0.4, portrait=1.25)
 
 
 @picture
