@@ -70,6 +70,17 @@ def test_metrics(report):
         assert low <= at <= high
 
 
+def test_a_search_whose_pictures_are_often_taken_for_something_is_a_known_failure(tmp_path, report):
+    _, _, good = report
+    assert good.failures == {}
+    examples = kept_examples(CLASSES, write_data(tmp_path / "data"))
+    logits = np.full((len(examples), 2), 4.0)  # everything is called both
+    local = logits[:, :, None, None]
+    found = evaluation.evaluate(CLASSES, examples, joined_sources(examples), logits, local, RULE, tmp_path / "fit")
+    (query,) = {example.record.query for example in examples if not any(example.target)}
+    assert found.failures == {query: (15, 1.0)}
+
+
 def test_losses_put_the_worst_first(report):
     folder, examples, _ = report
     with (folder / "losses.csv").open(newline="") as file:

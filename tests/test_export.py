@@ -33,7 +33,7 @@ def data(tmp_path_factory):
         "mark": "one", "arch": ARCH, "labels": CLASSES.labels, "size": 96, "fill": [255, 255, 255],
         "mean": [0.5] * 3, "std": [0.5] * 3, "thresholds": [0.4, 0.6], "close": [[0.3, 0.5], [0.5, 0.7]],
         "metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}, "training": {"pictures": {"bacon": 3}},
-        "versions": {"torch": "2"},
+        "failures": {"soda can": [20, 0.25]}, "versions": {"torch": "2"},
     }  # fmt: skip
     (data / "fit" / "fit.json").write_text(json.dumps(settings))
     Image.new("RGB", (4, 4)).save(data / "fit" / "calibration.png")
@@ -103,6 +103,7 @@ def test_description_and_plots_are_there(out):
     assert description["labels"] == ["beer can", "bacon"]
     assert description["title"] == CLASSES.title
     assert description["metrics"]["accuracy"] == {"value": 0.9, "low": 0.8, "high": 1.0}
+    assert description["known_failures"] == {"found as “soda can”": "25% of 20 pictures are called something"}
     assert (out / "calibration.png").exists()
     assert not list(out.glob("*.tmp"))
 

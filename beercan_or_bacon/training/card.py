@@ -82,6 +82,7 @@ def failures(about: Description) -> list[str]:
     ]
     if (called := in_a_hundred("neither called something")) is not None:
         said.append(f"Of 100 pictures that show none of it, about {called} are taken for something.")
+    said += [f"Pictures {of}: {what}." for of, what in (about.model_extra or {}).get("known_failures", {}).items()]
     return said
 
 

@@ -32,6 +32,7 @@ FALSE_ALARMS = 0.05  # thresholds: the share of the pictures without a label tha
 BOOTSTRAPS = 500  # resamplings behind an interval
 BINS = 15  # of the expected calibration error (Guo et al. 2017)
 MOST_WRONG = 24  # pictures shown
+FEWEST = 8  # pictures that a search must have found for it to be named as a known failure
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Report:
     thresholds: per label, the calibrated probability from which the label is said to be there.
     close: per label, (low, high): between them the answer is said to be close.
     metrics: name -> {"value", "low", "high"}; low to high is a 95 % interval.
+    failures: what is most often called something though it is nothing: search -> (pictures, share called something).
     """
 
     temperatures: tuple[float, ...]
     thresholds: tuple[float, ...]
     close: tuple[tuple[float, float], ...]
     metrics: dict[str, dict[str, float]]
+    failures: dict[str, tuple[int, float]]
 
 
 def evaluate(
@@ -66,7 +69,11 @@ def evaluate(
     columns = list(zip(probabilities.T, targets.T, strict=True))
     thresholds = tuple(threshold(p, y, FALSE_ALARMS) for p, y in columns)
     close = tuple((threshold(p, y, FALSE_ALARMS * 2), threshold(p, y, FALSE_ALARMS / 2)) for p, y in columns)
-    report = Report(temperatures, thresholds, close, measure(classes, targets, probabilities, thresholds, sources))
+    searches = by_search(examples, targets, probabilities, thresholds)
+    report = Report(
+        temperatures, thresholds, close, measure(classes, targets, probabilities, thresholds, sources),
+        failures={query: (n, share) for query, n, share in searches if n >= FEWEST and share > 2 * FALSE_ALARMS},
+    )  # fmt: skip
     losses = loss_of(targets, probabilities)
     folder.mkdir(parents=True, exist_ok=True)
     write_losses(folder / "losses.csv", classes, examples, losses, probabilities)
@@ -95,7 +102,7 @@ def evaluate(
         classes=classes, report=report, false_alarms=FALSE_ALARMS, wrong=wrong,
         counts=counts(classes, examples), sources=len(set(sources)),
         plots={name: data_url((folder / f"{name}.png").read_bytes()) for name in plots},
-        searches=by_search(examples, targets, probabilities, thresholds),
+        searches=searches,
     )  # fmt: skip
     (folder / "report.html").write_text(html, encoding="utf-8")
     return report

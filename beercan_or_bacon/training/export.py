@@ -80,7 +80,12 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         "thresholds": [round(t, 4) for t in settings["thresholds"]],
         "close": [[round(low, 4), round(high, 4)] for low, high in settings["close"]],
         "input": {"size": size, "resize": "pad", "interpolation": "bicubic", "fill": settings["fill"]},
-        "metrics": settings["metrics"], "training": settings["training"], "versions": settings["versions"],
+        "metrics": settings["metrics"],
+        "known_failures": {
+            f"found as “{query}”": f"{share:.0%} of {pictures} pictures are called something"
+            for query, (pictures, share) in settings["failures"].items()
+        },
+        "training": settings["training"], "versions": settings["versions"],
         "mark": mark,
     }  # fmt: skip
     graph = to_onnx(Published(model, settings["mean"], settings["std"]).eval(), size)
