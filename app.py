@@ -8,11 +8,13 @@ When that model cannot be had, or is not what it should be, model/ serves and th
 """
 
 import contextlib
+import gc
 import os
 import signal
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+gc.disable()  # what is made while the page starts is there to stay; looking for garbage in it takes a sixth of the time
 
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import choose_model
@@ -35,6 +37,8 @@ def main() -> None:
         model=f"{source.name} {source.revision}".strip(),
         note=source.note,
     )
+    gc.freeze()
+    gc.enable()
     launch(page)
 
 
