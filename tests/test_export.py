@@ -81,6 +81,11 @@ def test_pictures_in_a_batch_answer_as_alone(out, pictures):
     assert np.allclose(together, alone, atol=1e-4)
 
 
+def test_the_strongest_place_of_the_heat_map_is_the_answer(out, pictures):
+    prediction = Classifier(out).predict(pictures[0])
+    assert np.allclose(prediction.heatmap.max((1, 2)), list(prediction.probabilities.values()), atol=1e-3)
+
+
 def test_weights_are_stored_as_half(out):
     graph = onnx.load(out / "model.onnx").graph
     assert (out / "model.onnx").stat().st_size < 7_500_000

@@ -48,14 +48,17 @@ def test_frozen_stages_say_the_same_in_the_other_runtime():
     assert torch.allclose(frozen(early, 96, "cpu")(pictures), expected, atol=1e-3)
 
 
-def test_the_heat_of_a_picture_that_is_the_same_everywhere_is_its_answer():
+def test_the_strongest_place_says_what_the_picture_does():
     head = fitting.PooledHead(fitting.fresh_model(ARCH, 2))
     torch.nn.init.normal_(head.classifier.weight)
-    maps = torch.rand(2, 1280, 1, 1).expand(2, 1280, 3, 4)
+    maps = torch.zeros(1, 1280, 3, 4)
+    maps[0, :, 1, 2] = head.classifier.weight[0].detach().unflatten(0, (2, -1)).mean(0).clamp(min=0)  # label 0, there
     with torch.inference_mode():
-        places = place_logits(head.classifier, maps)
-        assert places.shape == (2, 2, 3, 4)
-        assert torch.allclose(places, head(maps)[:, :, None, None].expand_as(places), atol=1e-3)
+        answer = head(maps)
+        places = place_logits(head.classifier, maps, answer)
+    assert places.shape == (1, 2, 3, 4)
+    assert torch.allclose(places.amax((2, 3)), answer)
+    assert places[0, 0].argmax() == 1 * 4 + 2
 
 
 def test_an_architecture_that_is_no_chain_is_refused_in_a_sentence():

@@ -85,14 +85,15 @@ def cut(model: nn.Module, late: float) -> tuple[nn.Sequential, nn.Sequential]:
     return early, late_stages
 
 
-def place_logits(classifier: nn.Linear, maps: torch.Tensor) -> torch.Tensor:
-    """The classifier at every place of a feature map, as if the whole picture were like that place.
+def place_logits(classifier: nn.Linear, maps: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """How strongly each place of a feature map speaks for each label; the strongest says what the whole picture does.
 
-    maps: [n, channels, h, w]. Returns [n, labels, h, w]: a class activation map (Zhou et al. 2016), also for a
-    classifier that sees several poolings of the map side by side.
+    maps: [n, channels, h, w], what the classifier sees poolings of, side by side. logits: [n, labels], its answers.
+    Returns logits [n, labels, h, w]: a class activation map (Zhou et al. 2016), shifted so that its peak is the answer.
     """
-    weight = classifier.weight.unflatten(1, (-1, maps.shape[1])).sum(1)  # [labels, channels]
-    return nn.functional.conv2d(maps, weight[:, :, None, None], classifier.bias)
+    weight = classifier.weight.unflatten(1, (-1, maps.shape[1])).mean(1)  # [labels, channels]
+    local = nn.functional.conv2d(maps, weight[:, :, None, None])
+    return local - local.amax((2, 3), keepdim=True) + logits[:, :, None, None]
 
 
 def frozen(network: nn.Module, size: int, device: str) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -33,7 +33,8 @@ class Published(nn.Module):
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # uint8 [n, h, w, 3]
         x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
         x = self.model.forward_features(x)  # [n, channels, h/32, w/32]
-        return self.model.forward_head(x).sigmoid(), place_logits(self.model.get_classifier(), x).sigmoid()
+        logits = self.model.forward_head(x)
+        return logits.sigmoid(), place_logits(self.model.get_classifier(), x, logits).sigmoid()
 
 
 def load_fitted(data: Path) -> tuple[nn.Module, dict]:

@@ -262,9 +262,9 @@ def answers(learner: Learner, maps: torch.Tensor) -> tuple[np.ndarray, np.ndarra
     with torch.inference_mode():
         for batch in maps.split(64):
             x = late(batch.to(device).float())
-            logits.append(head(x).cpu())
-            local.append(place_logits(head.classifier, x).cpu())
-    return torch.cat(logits).numpy(), torch.cat(local).numpy()
+            logits.append(head(x))
+            local.append(place_logits(head.classifier, x, logits[-1]))
+    return torch.cat(logits).cpu().numpy(), torch.cat(local).cpu().numpy()
 
 
 def fresh_model(arch: str, outputs: int) -> nn.Module:
