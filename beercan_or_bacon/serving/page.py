@@ -28,6 +28,7 @@ from .pictures import MAX_BYTES, open_picture
 
 HERE = Path(__file__).parent
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
+SESSIONS = 256  # that Gradio keeps 20 KB each of, though this page has no state; each call of the API is one
 PREVIEW_SIDE = 400  # pixels, about what the heat-map picture's longer side is
 DARK = 56  # of 255, the light on what the model did not look at
 LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
@@ -185,6 +186,7 @@ def launch(page: gr.Blocks) -> None:
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         footer_links=["api", "gradio"],
         max_file_size=MAX_BYTES,
+        state_session_capacity=SESSIONS,
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
