@@ -198,6 +198,7 @@ def test_keyboard_only(visit):
 
 def test_the_upload_opens_from_the_keyboard(visit, draw):
     page = visit()
+    page.on("filechooser", lambda _: None)  # or Chromium hears too late that it is to hand over the file dialog
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Drop an image file here to upload").press("Enter")
     chooser.value.set_files(draw("both"))
