@@ -44,14 +44,15 @@ watch("value", () => show(props.value));
 document.addEventListener("bcob-answered", () => show(props.value)); // the value may be the one before
 document.addEventListener("bcob-failed", () => show({ error: "The page is busy. Try again in a moment." }));
 document.addEventListener("bcob-asked", () => {
-  stage.classList.remove("bcob-unseen", "bcob-unreadable");
+  stage.classList.remove("bcob-unreadable");
   stage.classList.add("bcob-pending");
   word.style.removeProperty("--accent");
   [word.textContent, words.textContent] = ["Looking…", ""];
 });
 
 // A picture the browser cannot show (HEIC, TIFF): the answer's own rendering of it stands in
-stage.addEventListener("error", (event) => event.target.matches("#bcob-upload img") && stage.classList.add("bcob-unseen"), true);
+for (const event of ["load", "error"])
+  stage.addEventListener(event, ({ target }) => target.matches("#bcob-upload img") && stage.classList.toggle("bcob-unseen", event == "error"), true);
 
 // A picture may be dropped or pasted anywhere on the page. A file whose kind the browser does not know (HEIC, in many)
 // is left for the server to judge.
