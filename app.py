@@ -31,15 +31,16 @@ with contextlib.suppress(ImportError):
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped like this, it still deletes the uploads
     source = choose_model(os.environ.get("MODEL", ""), os.environ.get("MODEL_REVISION", ""), default=HERE / "model")
+    classifier = Classifier(source.folder)
     page = build_page(
-        Classifier(source.folder),
+        classifier,
         examples=sorted((HERE / "examples").glob("*.jpg")),
         model=f"{source.name} {source.revision}".strip(),
         note=source.note,
     )
     gc.freeze()
     gc.enable()
-    launch(page)
+    launch(page, classifier)
 
 
 if __name__ == "__main__":

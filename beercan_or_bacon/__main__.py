@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from .errors import BeerCanOrBaconError, PictureError
-from .serving.classifier import Classifier
+from .serving.classifier import Classifier, as_json
 from .serving.hub import find_model
 from .serving.pictures import open_picture
 
@@ -44,10 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps({"file": name, "error": str(error)}) if args.json else f"{name}: {error}")
             continue
         if args.json:
-            print(json.dumps({
-                "file": name, "verdict": prediction.verdict, "labels": list(prediction.labels),
-                "probabilities": {label: round(p, 4) for label, p in prediction.probabilities.items()},
-            }))  # fmt: skip
+            print(json.dumps({"file": name, **as_json(prediction)}))
         else:
             sure = ", ".join(f"{label} {p:.0%}" for label, p in prediction.probabilities.items())
             print(f"{name}: {prediction.verdict} ({sure}){' - a close call' if prediction.close else ''}")

@@ -173,7 +173,8 @@ import sys
 from pathlib import Path
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.page import build_page, launch
-launch(build_page(Classifier(Path(sys.argv[1])), sorted(Path(sys.argv[2]).glob("*.jpg"))))
+classifier = Classifier(Path(sys.argv[1]))
+launch(build_page(classifier, sorted(Path(sys.argv[2]).glob("*.jpg"))), classifier)
 """
 
 

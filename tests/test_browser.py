@@ -14,6 +14,8 @@ from conftest import COLOURS
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from beercan_or_bacon.serving.about import SNIPPETS
+
 # Fires real events with a real file at an element, as a drop or a paste does.
 GIVE = """([selector, kind, name, type, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
@@ -242,6 +244,18 @@ def test_embedded_in_another_origin(browser, blog, server, draw):
     button = frame.locator(".bcob-where").bounding_box()
     assert button["y"] + button["height"] < 560  # the verdict and its bars are in sight without scrolling
     context.close()
+
+
+def test_a_script_of_another_origin_asks_for_a_verdict(browser, blog, server, draw):
+    code = SNIPPETS["From a page's script, or any program: the picture is the body, the answer JSON"]
+    page = browser.new_page()
+    page.goto(blog)
+    ask = f"async (bytes) => {{ const file = new Blob([new Uint8Array(bytes)], {{type: 'image/jpeg'}}); {code};"
+    ask += " return {verdict, labels, probabilities, error}; }"
+    answer = page.evaluate(ask.replace("{here}", server.url), list(draw("bacon").read_bytes()))
+    assert (answer["verdict"], answer["labels"]) == ("bacon", ["bacon"])
+    assert page.evaluate(ask.replace("{here}", server.url), [])["error"].startswith("That file is empty.")
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

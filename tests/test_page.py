@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -55,11 +56,16 @@ def test_the_python_snippet_works(server, draw, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
-def test_the_shell_snippet_works(server, draw):
-    code = SNIPPETS["From a shell"].replace("{here}", server.url)
-    done = subprocess.run(["sh", "-c", code], cwd=draw("both", "picture.jpg").parent, capture_output=True, text=True)
-    assert "event: complete" in done.stdout
-    assert '"label": "both"' in done.stdout
+def test_the_shell_snippets_work(server, draw):
+    def run(name: str) -> str:
+        code = SNIPPETS[name].replace("{here}", server.url)
+        return subprocess.run(["sh", "-c", code], cwd=folder, capture_output=True, text=True).stdout
+
+    folder = draw("both", "picture.jpg").parent
+    assert json.loads(run("From a shell"))["verdict"] == "both"
+    answer = run("From a shell, by Gradio's steps: the heat map too")
+    assert "event: complete" in answer
+    assert '"label": "both"' in answer
 
 
 def test_nothing_follows_the_visitor(server):

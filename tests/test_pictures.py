@@ -258,6 +258,9 @@ def test_answered(client, name):
     assert max(shown.size) <= 400
     if name.startswith("turned-"):
         assert (shown.width > shown.height) == (int(name[7]) < 5)
+    direct = client.post("/verdict", content=content).raise_for_status().json()
+    assert direct["verdict"] == verdict
+    assert direct["probabilities"] == {share["label"]: share["confidence"] for share in label["confidences"]}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -269,11 +272,17 @@ def test_refused_with_a_sentence(client, name):
     assert answer[0].isupper()
     assert answer.endswith(".")
     assert "Traceback" not in answer
+    direct = client.post("/verdict", content=content)
+    assert (direct.status_code, direct.json()) == (400, {"error": answer})
 
 
 def test_a_file_over_20_mb_does_not_arrive(client):
     answer = client.post("/gradio_api/upload", files={"files": ("large.jpg", JPEG + bytes(20 << 20))})
     assert answer.status_code == 413
+    for body in (JPEG + bytes(20 << 20), iter([JPEG, *[bytes(1 << 20)] * 20])):  # the second does not say how long it is
+        answer = client.post("/verdict", content=body)
+        assert answer.status_code == 413
+        assert "larger than 20 MB" in answer.json()["error"]
 
 
 def test_addresses_and_paths_are_not_fetched(client, server, tmp_path):

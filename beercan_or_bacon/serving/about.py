@@ -21,7 +21,11 @@ from gradio_client import Client, handle_file
 
 client = Client("{here}/")
 label, heatmap = client.predict(handle_file("picture.jpg"), api_name="/predict")""",
-    "From a shell": """\
+    "From a shell": "curl --data-binary @picture.jpg {here}/verdict",
+    "From a page's script, or any program: the picture is the body, the answer JSON": """\
+const response = await fetch("{here}/verdict", {method: "POST", body: file})
+const {verdict, labels, probabilities, error} = await response.json()""",
+    "From a shell, by Gradio's steps: the heat map too": """\
 path=$(curl -s -F files=@picture.jpg {here}/gradio_api/upload | tr -d '[]')
 event=$(curl -s {here}/gradio_api/call/predict -H 'Content-Type: application/json' \\
   -d '{"data": [{"path": '"$path"', "meta": {"_type": "gradio.FileData"}}]}' | cut -d '"' -f 4)

@@ -135,6 +135,15 @@ def verdict_of(present: tuple[str, ...], labels: tuple[str, ...]) -> str:
     return " and ".join(present)
 
 
+def as_json(prediction: Prediction) -> dict:
+    """What programs are told of a picture: {"verdict", "labels", "probabilities"}."""
+    return {
+        "verdict": prediction.verdict,
+        "labels": list(prediction.labels),
+        "probabilities": {label: round(p, 4) for label, p in prediction.probabilities.items()},
+    }
+
+
 def fit_to_square(image: Image.Image, rule: InputRule) -> Image.Image:
     """Scale an RGB picture to fit the square, whole and undistorted, and centre it on the fill colour.
 

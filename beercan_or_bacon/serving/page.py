@@ -23,6 +23,7 @@ from PIL import Image, ImageChops
 
 from ..errors import PictureError
 from .about import about_html, embed_html
+from .api import verdict_route
 from .classifier import Classifier, Description, Prediction
 from .pictures import MAX_BYTES, open_picture
 
@@ -178,8 +179,11 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
     return page
 
 
-def launch(page: gr.Blocks) -> None:
-    """Serve the page until it is stopped, with its look, and with nothing that follows, records or keeps visitors."""
+def launch(page: gr.Blocks, classifier: Classifier) -> None:
+    """Serve the page, and `/verdict` beside it, until it is stopped.
+
+    The page has its look, and nothing that follows, records or keeps visitors.
+    """
     page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
     page.launch(
         css_paths=HERE / "page.css",
@@ -191,7 +195,7 @@ def launch(page: gr.Blocks) -> None:
         enable_monitoring=False,
         ssr_mode=False,
         pwa=False,
-        app_kwargs={"lifespan": _forgetting},
+        app_kwargs={"lifespan": _forgetting, "routes": [verdict_route(classifier)]},
         _frontend=False,  # does not ask itself for the page first, and give up when the machine is too busy to answer
     )
 

@@ -6,9 +6,11 @@ size, and large decodings take turns, so that the memory and the time this takes
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
@@ -21,6 +23,7 @@ pillow_heif.register_heif_opener(thumbnails=False)
 # What is tried, in Pillow's names. Pillow reads many more, which nobody drops on a page, and some that run Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
 MAX_BYTES = 20 * 1024 * 1024
+TOO_LARGE = f"That file is larger than {MAX_BYTES >> 20} MB. Try a smaller copy of the picture."
 # What is decoded, in pixels: phones take photographs of 12, 24 and 48 megapixels. At their peak the decoders take 9
 # bytes a pixel for AVIF, 15 for WebP, 8 for a JPEG in several scans, 7 or less for the others (measured at 50 Mpx).
 MAX_PIXELS = {"AVIF": 40_000_000, "WEBP": 25_000_000, "JPEG": 40_000_000, "MPO": 40_000_000}
@@ -42,15 +45,23 @@ def open_picture(path: Path) -> Image.Image:
     Raises PictureError with a sentence for the person who sent it.
     """
     try:
-        size = path.stat().st_size
+        file = path.open("rb")
     except OSError:
         raise PictureError(f"There is no file {path}.") from None
+    with file:
+        return read_picture(file)
+
+
+def read_picture(file: BinaryIO) -> Image.Image:
+    """What `open_picture` does, for a file that is open already, on the disk or in memory."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     if size == 0:
         raise PictureError("That file is empty. Try saving or downloading it again.")
     if size > MAX_BYTES:
-        raise PictureError(f"That file is larger than {MAX_BYTES >> 20} MB. Try a smaller copy of the picture.")
+        raise PictureError(TOO_LARGE)
     try:
-        image = Image.open(path, formats=FORMATS)
+        image = Image.open(file, formats=FORMATS)
     except Exception:  # decoders raise nearly anything when the bytes are made to upset them
         raise PictureError("That file is not a picture we can read. Try a JPEG, PNG or WebP.") from None
     try:
