@@ -3,6 +3,8 @@
     python benchmarks/page.py [--model FOLDER] [--arch NAME] [--seconds N]
 
 All three run side by side and take turns, so that a busy machine slows them alike; what counts is the ratio.
+Ours is asked in both of its ways: by Gradio's steps, which give the heat map too, and by one POST, which like the
+fastai app gives the answer alone.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -61,9 +63,12 @@ def main() -> None:
             clients = {name: client for name, (client, _) in apps.items()}
             rows = {
                 "launch to first answer, s": {name: statistics.median(times) for name, times in launches.items()},
-                "640 px JPEG over HTTP, ms (median)": latency(clients, small),
-                "12-megapixel JPEG over HTTP, ms (median)": latency(clients, large),
-                f"{CLIENTS} clients at once, answers a second": throughput(clients, small, args.seconds),
+                "640 px JPEG, ms (median): Gradio's steps": latency(clients, small, GRADIO),
+                "640 px JPEG, ms (median): ours by one POST": latency(clients, small, POST),
+                "12-megapixel JPEG, ms: Gradio's steps": latency(clients, large, GRADIO),
+                "12-megapixel JPEG, ms: ours by one POST": latency(clients, large, POST),
+                f"{CLIENTS} clients, answers/s: Gradio's steps": throughput(clients, small, GRADIO, args.seconds),
+                f"{CLIENTS} clients, answers/s: ours by one POST": throughput(clients, small, POST, args.seconds),
                 "resident memory after that, MB": {
                     name: process.memory_info().rss / 1e6 for name, (_, process) in apps.items()
                 },
@@ -73,11 +78,11 @@ def main() -> None:
         "fastai": installed(["fastai", "gradio"]),
         "empty": installed(["gradio"]),
     }
-    print(f"| {'':42} |     ours |   fastai |    empty | ours/fastai | ours/empty |\n|{'-' * 44}|" + "---------:|" * 5)
+    print(f"| {'':46} |     ours |   fastai |    empty | ours/fastai | ours/empty |\n|{'-' * 48}|" + "---------:|" * 5)
     for title, row in rows.items():
         ours, fastai, empty = row["ours"], row["fastai"], row["empty"]
         figures = f"{ours:8.1f} | {fastai:8.1f} | {empty:8.1f} | {ours / fastai:11.2f} | {ours / empty:10.2f}"
-        print(f"| {title:42} | {figures} |")
+        print(f"| {title:46} | {figures} |")
 
 
 def export_learner(folder: Path, arch: str) -> Path:
@@ -140,19 +145,31 @@ def predict(client: httpx.Client, picture: Path) -> None:
         raise RuntimeError(answer)
 
 
-def latency(clients: dict[str, httpx.Client], picture: Path) -> dict[str, float]:
+def post(client: httpx.Client, picture: Path) -> None:
+    """One prediction by our own route: a picture in, its verdict out."""
+    answer = client.post("/verdict", content=picture.read_bytes()).raise_for_status().json()
+    if "verdict" not in answer:
+        raise RuntimeError(answer)
+
+
+Ways = dict[str, Callable[[httpx.Client, Path], None]]  # how each app is asked
+GRADIO: Ways = dict.fromkeys(PORTS, predict)
+POST: Ways = {**GRADIO, "ours": post}
+
+
+def latency(clients: dict[str, httpx.Client], picture: Path, ways: Ways) -> dict[str, float]:
     """Median milliseconds of a prediction, the apps taking turns."""
     times = {name: [] for name in clients}
     for round_ in range(ROUNDS + 3):
         for name, client in clients.items():
             start = time.perf_counter()
-            predict(client, picture)
+            ways[name](client, picture)
             if round_ >= 3:  # the first few warm up
                 times[name].append(1000 * (time.perf_counter() - start))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def throughput(clients: dict[str, httpx.Client], picture: Path, seconds: float) -> dict[str, float]:
+def throughput(clients: dict[str, httpx.Client], picture: Path, ways: Ways, seconds: float) -> dict[str, float]:
     """Answers a second to many clients at once; every failure raises."""
     counts = dict.fromkeys(clients, 0)
     failures = []
@@ -164,7 +181,7 @@ def throughput(clients: dict[str, httpx.Client], picture: Path, seconds: float) 
                 with httpx.Client(base_url=url, timeout=120) as own:
                     while time.monotonic() < end:
                         try:
-                            predict(own, picture)
+                            ways[name](own, picture)
                         except Exception as error:
                             failures.append(f"{name}: {error!r}")
                             return

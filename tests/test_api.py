@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+import shlex
+import shutil
 import socket
+import subprocess
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
+from conftest import ROOT
 from starlette.applications import Starlette
 
 from beercan_or_bacon.serving import api
 from beercan_or_bacon.serving.classifier import Classifier
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_the_command_of_the_readme(server):
+    command = re.search(r"^curl .*/verdict$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)[0]
+    command = shlex.split(command.replace("http://127.0.0.1:7860", server.url))
+    answer = json.loads(subprocess.run([*command, "-s"], cwd=ROOT, capture_output=True, check=True).stdout)
+    assert set(answer) == {"verdict", "labels", "probabilities"}
 
 
 def test_a_form_is_told_how_to_send_a_picture(server, draw):
