@@ -9,6 +9,20 @@ const colour = (index) => `var(--bcob-class-${index % COLOURS})`;
 
 // ---- the worker ----
 
+/** Fetch classifier.json, then start the worker, which fetches the rest. */
+async function begin() {
+  try {
+    const response = await fetch("classifier.json");
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    about = await response.json();
+  } catch (error) {
+    const why = navigator.onLine === false ? "You seem to be offline." : `(${error.message})`;
+    return showFailure(`The classifier could not be loaded. ${why}`);
+  }
+  buildBars();
+  startWorker();
+}
+
 let worker;
 let latest = { id: 0 }; // {id, file}: answers to earlier pictures are ignored
 
@@ -36,11 +50,11 @@ function showFailure(sentence) {
 }
 
 $("retry").onclick = () => {
-  worker.terminate();
+  worker?.terminate();
   $("status").textContent = "Fetching the classifier, once";
   $("progress").hidden = false;
   $("retry").hidden = true;
-  startWorker();
+  begin();
 };
 
 // ---- a picture in ----
@@ -267,9 +281,7 @@ function announceHeight() {
 const theme = new URLSearchParams(location.search).get("__theme"); // as Gradio's pages have it
 if (theme) document.documentElement.dataset.theme = theme;
 buildExamples();
-about = await (await fetch("classifier.json")).json();
-buildBars();
-startWorker();
+await begin();
 if (self !== top) new ResizeObserver(announceHeight).observe(document.body);
 try {
   await navigator.serviceWorker.register("service-worker.js", { updateViaCache: "none" });

@@ -102,7 +102,7 @@ def visit(browser, url: str, complaints: tuple[str, ...] = (), **options) -> Ite
     try:
         page = context.new_page()
         page.goto(url)
-        page.wait_for_selector("#bars li")
+        page.wait_for_selector("#bars li, #retry:not([hidden])")
         yield page
     finally:
         context.close()
@@ -297,8 +297,9 @@ def test_the_page_shows_and_takes_a_picture_while_the_model_loads(browser, site,
         page.wait_for_selector("#loading", state="hidden")
 
 
-def test_a_failed_download_is_said_and_tried_again(browser, site, draw):
-    site.missing.add("/model.onnx")
+@pytest.mark.parametrize("name", ["classifier.json", "model.onnx"])
+def test_a_failed_download_is_said_and_tried_again(browser, site, draw, name):
+    site.missing.add(f"/{name}")
     with visit(browser, site.url, complaints=("404",)) as page:
         page.wait_for_selector("#retry")
         assert "could not be loaded" in page.inner_text("#status")
