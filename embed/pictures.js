@@ -33,7 +33,7 @@ async function whyUnreadable(file) {
   return "That file is not a picture we can read. Try a JPEG, PNG or WebP.";
 }
 
-const KEEP_SIDE = 768; // pixels; as in serving/pictures.py, larger pictures are averaged down first
+const KEEP_SIDE = 320; // pixels; as in serving/pictures.py, larger pictures are averaged down first
 
 /** By how much: a whole number. Python leaves most of it to the JPEG decoder, which reduces by 2, 4 or 8. */
 function reduction(longer, type) {

@@ -22,7 +22,8 @@ from conftest import COLOURS
 from PIL import Image
 
 from beercan_or_bacon.errors import PictureError
-from beercan_or_bacon.serving.pictures import open_picture
+from beercan_or_bacon.serving.pictures import KEEP_SIDE, open_picture
+from beercan_or_bacon.training.learner import Recipe
 
 pillow_heif.register_heif_opener()
 
@@ -255,7 +256,7 @@ def test_answered(client, name):
     assert label["label"] == verdict
     assert [share["label"] for share in label["confidences"]] == ["beer can", "bacon"]
     shown = Image.open(io.BytesIO(client.get(heat["url"]).raise_for_status().content))
-    assert max(shown.size) <= 400
+    assert max(shown.size) < 640
     if name.startswith("turned-"):
         assert (shown.width > shown.height) == (int(name[7]) < 5)
     direct = client.post("/verdict", content=content).raise_for_status().json()
@@ -351,11 +352,24 @@ def test_large_pictures_are_reduced_whole(tmp_path):
     large = Image.linear_gradient("L").resize((3000, 2501)).convert("RGB")
     large.save(path := tmp_path / "large.png")
     image = open_picture(path)
-    column = np.asarray(image)[:, 500, 0].astype(int)
-    assert image.size == (1000, 834)
+    column = np.asarray(image)[:, 160, 0].astype(int)
+    assert image.size == (334, 278)
     assert np.all(np.diff(column) >= 0)
     assert column[0] < 3
     assert column[-1] > 252
+
+
+@pytest.mark.parametrize(
+    ("kind", "keep", "longer"),
+    [("PNG", 320, 334), ("JPEG", 320, 500), ("PNG", 640, 1000), ("JPEG", 640, 1000)],  # a JPEG can only be halved
+)
+def test_as_much_is_kept_as_asked_for(tmp_path, kind, keep, longer):
+    Image.new("RGB", (1000, 700)).save(path := tmp_path / "picture", kind)
+    assert open_picture(path, keep).size[0] == longer
+
+
+def test_what_is_kept_is_enough_for_the_model():
+    assert Recipe().size <= KEEP_SIDE
 
 
 def test_no_file():

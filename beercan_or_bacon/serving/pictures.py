@@ -31,17 +31,18 @@ MAX_PIXELS_ELSE = 50_000_000
 MAX_JPEG_PIXELS = 220_000_000  # what is decoded line by line, at an eighth; the largest phones reach 200 megapixels
 MAX_JPEG_SCANS = 100  # a progressive JPEG has about 10; each one takes time again, and next to no bytes
 LARGE_PIXELS = 4_000_000  # decodings above this take turns
-KEEP_SIDE = 768  # pixels; more than a model or a preview needs
+KEEP_SIDE = 320  # pixels; no less than the model's input
 
 Image.MAX_IMAGE_PIXELS = None  # the limits above speak first, and in sentences
 
 _one_large_at_a_time = threading.Lock()
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Read a picture file: first frame, EXIF rotation applied, alpha on white, mode RGB, at most 1535 px a side.
+def open_picture(path: Path, keep: int = KEEP_SIDE) -> Image.Image:
+    """Read a picture file: first frame, EXIF rotation applied, alpha on white, mode RGB.
 
     JPEG, PNG, APNG, WebP, AVIF, HEIC, GIF, BMP and TIFF of any mode, known by their content and not by their name.
+    keep: pixels; a longer side of twice as many or more is averaged down, and stays this long at least.
     Raises PictureError with a sentence for the person who sent it.
     """
     try:
@@ -49,10 +50,10 @@ def open_picture(path: Path) -> Image.Image:
     except OSError:
         raise PictureError(f"There is no file {path}.") from None
     with file:
-        return read_picture(file)
+        return read_picture(file, keep)
 
 
-def read_picture(file: BinaryIO) -> Image.Image:
+def read_picture(file: BinaryIO, keep: int = KEEP_SIDE) -> Image.Image:
     """What `open_picture` does, for a file that is open already, on the disk or in memory."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -66,14 +67,14 @@ def read_picture(file: BinaryIO) -> Image.Image:
         raise PictureError("That file is not a picture we can read. Try a JPEG, PNG or WebP.") from None
     try:
         with image:
-            return _decode(image)
+            return _decode(image, keep)
     except PictureError:
         raise
     except Exception:
         raise PictureError("That picture is damaged or incomplete. Try saving or downloading it again.") from None
 
 
-def _decode(image: ImageFile.ImageFile) -> Image.Image:
+def _decode(image: ImageFile.ImageFile, keep: int) -> Image.Image:
     limit = MAX_PIXELS.get(image.format, MAX_PIXELS_ELSE)
     is_jpeg = image.format in ("JPEG", "MPO")
     if is_jpeg and _has_one_scan(image):
@@ -82,11 +83,11 @@ def _decode(image: ImageFile.ImageFile) -> Image.Image:
     if pixels > limit:
         raise PictureError(f"That picture has more than {limit // 1_000_000} megapixels. Try a smaller copy.")
     if is_jpeg:
-        # the decoder itself reduces to a half, a quarter or an eighth, while the longer side keeps KEEP_SIDE pixels
-        image.draft(None, tuple(max(1, side * KEEP_SIDE // max(image.size)) for side in image.size))
+        # the decoder itself reduces to a half, a quarter or an eighth, while the longer side keeps enough pixels
+        image.draft(None, tuple(max(1, side * keep // max(image.size)) for side in image.size))
     with _one_large_at_a_time if pixels > LARGE_PIXELS else nullcontext():
         image.load()
-        small = _flatten(image)
+        small = _flatten(image, keep)
     with suppress(Exception):  # broken EXIF turns nothing
         small.getexif()[0x0112] = image.getexif().get(0x0112, 1)
         small = ImageOps.exif_transpose(small)
@@ -110,10 +111,10 @@ def _has_one_scan(image: ImageFile.ImageFile) -> bool:
     return data[position + 4] == image.layers  # the first scan has all components
 
 
-def _flatten(image: Image.Image) -> Image.Image:
+def _flatten(image: Image.Image, keep: int) -> Image.Image:
     """A decoded picture of any mode -> RGB on white; a large one reduced, strip by strip, to save memory."""
     span = _span(image)
-    factor = max(1, max(image.size) // KEEP_SIDE)
+    factor = max(1, max(image.size) // keep)
     if factor == 1:
         return _to_rgb(image, span)
     flat = Image.new("RGB", tuple(-(-side // factor) for side in image.size))

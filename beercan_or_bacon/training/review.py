@@ -200,7 +200,7 @@ def picture_html(data: Path, doubt: Doubt | None, ahead: list[Record]) -> str:
 def image_html(data: Path, record: Record, side: int, words: str) -> str:
     """The picture inside the page, so that no file of this machine is served."""
     try:
-        picture = open_picture(Path(data) / record.file)
+        picture = open_picture(Path(data) / record.file, keep=side)
     except PictureError as error:
         return f"<p>{escape(str(error))}</p>"
     picture.thumbnail((side, side))
