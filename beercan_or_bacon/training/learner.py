@@ -56,8 +56,9 @@ class Recipe:
     mixup: float = 0.8  # alpha of the Beta distribution; acts on feature maps
     smoothing: float = 0.05  # targets are smoothing/2 and 1 - smoothing/2
     pairs: float = 0.1  # share of training pictures seen side by side with another, so that "both" is known
+    start_pairs: float = 0.25  # how many such pairs, a training picture, the head begins with
     average_from: float = 0.5  # weights are averaged over the steps after this share of the training
-    back: float = 0.25  # how far that mean is then drawn back towards the weights that training began with
+    back: float = 0.4  # how far that mean is then drawn back towards the weights that training began with
 
 
 def best_device() -> str:
@@ -200,14 +201,15 @@ class AverageWeights(Callback):
         return [p.detach() for p in self.model.parameters() if p.requires_grad]
 
 
-def start_head(classifier: nn.Linear, features: np.ndarray, targets: np.ndarray) -> None:
+def start_head(head: PooledHead, late: nn.Module, maps: torch.Tensor, targets: torch.Tensor, device: str) -> None:
     """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise."""
+    features, targets = pooled(late, head.pool, maps, device), targets.numpy()
     scale = features.std() * np.sqrt(features.shape[1])
     with torch.no_grad():
         for label in range(targets.shape[1]):
             regression = LogisticRegression(C=10, max_iter=300).fit(features / scale, targets[:, label])
-            classifier.weight[label] = torch.from_numpy(regression.coef_[0] / scale)
-            classifier.bias[label] = float(regression.intercept_[0])
+            head.classifier.weight[label] = torch.from_numpy(regression.coef_[0] / scale)
+            head.classifier.bias[label] = float(regression.intercept_[0])
 
 
 def train_late(
@@ -223,14 +225,18 @@ def train_late(
     _, late = cut(model, recipe.late)
     head = PooledHead(model)
     net = nn.Sequential(late, head).to(device, memory_format=torch.channels_last)
-    start_head(head.classifier, pooled(late, head.pool, maps[train, 0], device), targets[train])
+    hard = torch.from_numpy(targets).float()
+    plain, pairs = FeatureMaps(maps, hard, train), AugmentedMaps(maps, hard, train, pairs=1)
+    some = torch.randperm(len(train))[: round(recipe.start_pairs * len(train))].tolist()
+    seen, shown = zip(*plain, *(pairs[item] for item in some), strict=True)
+    start_head(head, late, torch.stack(seen), torch.stack(shown), device)
     for module in net.modules():  # ImageNet's statistics are better than a batch's of so few pictures
         if isinstance(module, nn.BatchNorm2d):
             module.requires_grad_(False)
     smooth = torch.from_numpy(targets * (1 - recipe.smoothing) + recipe.smoothing / 2).float()
     dls = DataLoaders.from_dsets(
         AugmentedMaps(maps, smooth, train, recipe.pairs),
-        FeatureMaps(maps, torch.from_numpy(targets).float(), valid),
+        FeatureMaps(maps, hard, valid),
         bs=recipe.batch, device=torch.device(device), num_workers=0, drop_last=False,
     )  # fmt: skip
     learner = Learner(
