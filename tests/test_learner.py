@@ -22,7 +22,7 @@ ARCH = "tf_efficientnet_lite0"
 @pytest.fixture
 def small(monkeypatch):
     """Small pictures, few views, two parts held out: the same path, in seconds."""
-    recipe = fitting.Recipe(size=64, views=1)
+    recipe = fitting.Recipe(size=96, views=1)
     monkeypatch.setattr(fitting, "Recipe", lambda: recipe)
     monkeypatch.setattr(fitting, "FOLDS", 2)
     return recipe
@@ -105,7 +105,7 @@ def test_fit_is_good_repeatable_and_skipped(tmp_path, capsys):
     assert all(torch.equal(one[name], two[name]) for name in one)  # same data, seed, machine: same model
 
     metrics = json.loads((folders[0] / "fit" / "fit.json").read_text())["metrics"]
-    assert metrics["accuracy between the classes"]["value"] > 0.8  # of 30 drawings; by chance 0.5
+    assert metrics["accuracy between the classes"]["value"] > 0.9
     assert (folders[0] / "fit" / "losses.csv").read_text().count("\n") == 46
     capsys.readouterr()
     fitting.fit(CLASSES, folders[0], arch=ARCH, epochs=2, seed=3, device="cpu")

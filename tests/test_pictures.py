@@ -256,7 +256,7 @@ def test_answered(client, name):
     assert label["label"] == verdict
     assert [share["label"] for share in label["confidences"]] == ["beer can", "bacon"]
     shown = Image.open(io.BytesIO(client.get(heat["url"]).raise_for_status().content))
-    assert max(shown.size) < 640
+    assert max(shown.size) <= 400
     if name.startswith("turned-"):
         assert (shown.width > shown.height) == (int(name[7]) < 5)
     direct = client.post("/verdict", content=content).raise_for_status().json()

@@ -19,7 +19,7 @@ import numpy as np
 from fastapi import FastAPI
 from gradio.components.label import LabelConfidence, LabelData
 from gradio.data_classes import ImageData
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
 
 from ..errors import PictureError
 from .about import about_html, embed_html
@@ -30,6 +30,7 @@ from .pictures import MAX_BYTES, open_picture
 HERE = Path(__file__).parent
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
 SESSIONS = 256  # that Gradio keeps 20 KB each of, though this page has no state; each call of the API is one
+PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
 DARK = 56  # of 255, the light on what the model did not look at
 LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
 
@@ -240,6 +241,8 @@ def heat_picture(picture: Image.Image, prediction: Prediction) -> Image.Image:
 
     Only the classes in the verdict are shown, or all of them when it is neither.
     """
+    if max(picture.size) > PREVIEW_SIDE:
+        picture = ImageOps.contain(picture, (PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
     shown = [
         i for i, label in enumerate(prediction.probabilities) if label in prediction.labels or not prediction.labels
     ]

@@ -202,7 +202,10 @@ class AverageWeights(Callback):
 
 
 def start_head(head: PooledHead, late: nn.Module, maps: torch.Tensor, targets: torch.Tensor, device: str) -> None:
-    """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise."""
+    """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise.
+
+    maps: float32 [n, channels, h, w], what the early stages say; targets: 0 or 1, float32 [n, labels].
+    """
     features, targets = pooled(late, head.pool, maps, device), targets.numpy()
     scale = features.std() * np.sqrt(features.shape[1])
     with torch.no_grad():
