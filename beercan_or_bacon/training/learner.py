@@ -31,7 +31,7 @@ from fastai.vision.all import (
 from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.transforms import v2
 from tqdm import tqdm
 
@@ -201,12 +201,20 @@ class AverageWeights(Callback):
         return [p.detach() for p in self.model.parameters() if p.requires_grad]
 
 
-def start_head(head: PooledHead, late: nn.Module, maps: torch.Tensor, targets: torch.Tensor, device: str) -> None:
+def start_head(head: PooledHead, late: nn.Module, seen: Dataset, device: str) -> None:
     """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise.
 
-    maps: float32 [n, channels, h, w], what the early stages say; targets: 0 or 1, float32 [n, labels].
+    seen: what the early stages say, float32 [channels, h, w], each with its targets, 0 or 1, float32 [labels].
     """
-    features, targets = pooled(late, head.pool, maps, device), targets.numpy()
+    late.eval()
+    features, targets = [], []
+    with torch.inference_mode():
+        # a generator of its own: looking must not move the random numbers that the training draws
+        for maps, target in DataLoader(seen, batch_size=64, generator=torch.Generator()):
+            maps = maps.to(device, memory_format=torch.channels_last)
+            features.append(head.pool(late(maps)).cpu().numpy())  # [n, poolings * channels]
+            targets.append(target.numpy())
+    features, targets = np.concatenate(features), np.concatenate(targets)
     scale = features.std() * np.sqrt(features.shape[1])
     with torch.no_grad():
         for label in range(targets.shape[1]):
@@ -231,8 +239,7 @@ def train_late(
     hard = torch.from_numpy(targets).float()
     plain, pairs = FeatureMaps(maps, hard, train), AugmentedMaps(maps, hard, train, pairs=1)
     some = torch.randperm(len(train))[: round(recipe.start_pairs * len(train))].tolist()
-    seen, shown = zip(*plain, *(pairs[item] for item in some), strict=True)
-    start_head(head, late, torch.stack(seen), torch.stack(shown), device)
+    start_head(head, late, plain + Subset(pairs, some), device)
     for module in net.modules():  # ImageNet's statistics are better than a batch's of so few pictures
         if isinstance(module, nn.BatchNorm2d):
             module.requires_grad_(False)
@@ -251,16 +258,6 @@ def train_late(
     with learner.no_logging(), learner.no_bar():
         learner.fit_one_cycle(epochs, lr_max=recipe.lr)
     return learner
-
-
-def pooled(late: nn.Module, pool: nn.Module, maps: torch.Tensor, device: str) -> np.ndarray:
-    """The classifier's input: late stages, then the pooling of the map. float32 [n, poolings * channels]."""
-    late.eval()
-    with torch.inference_mode():
-        return np.concatenate([
-            pool(late(batch.to(device).float().contiguous(memory_format=torch.channels_last))).cpu().numpy()
-            for batch in maps.split(64)
-        ])  # fmt: skip
 
 
 def answers(learner: Learner, maps: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -303,19 +300,20 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
     targets = np.array([example.target for example in examples], np.float32)
-    logits, local = np.zeros_like(targets), [None] * len(examples)
+    parts = []
     for train, valid in tqdm(folds_of(examples, FOLDS, seed), desc="Training with one part held out", unit="fold"):
         fold = fresh_model(arch, len(classes.labels))
         learner = train_late(fold, maps, targets, train, valid, recipe, epochs=epochs, seed=seed, device=device)
-        logits[valid], places = answers(learner, maps[valid, 0])
-        for index, place in zip(valid, places, strict=True):
-            local[index] = place
+        parts.append((valid, *answers(learner, maps[valid, 0])))
+    indices, logits, local = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.argsort(indices)
+    logits, local = logits[order], local[order]
     everything = np.arange(len(examples))
     print("Training on everything")
     train_late(model, maps, targets, everything, everything[:0], recipe, epochs=epochs, seed=seed, device=device)
     folder.mkdir(parents=True, exist_ok=True)
     rule = InputRule(size=recipe.size, resize="pad", interpolation="bicubic", fill=recipe.fill)
-    report = evaluate(classes, examples, joined_sources(examples), logits, np.stack(local), rule, folder)
+    report = evaluate(classes, examples, joined_sources(examples), logits, local, rule, folder)
     calibrate(model.get_classifier(), report.temperatures)
     save_file(
         {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, folder / "model.safetensors"
