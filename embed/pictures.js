@@ -35,11 +35,11 @@ async function whyUnreadable(file) {
 
 const KEEP_SIDE = 320; // pixels; as in serving/pictures.py, larger pictures are averaged down first
 
-/** By how much: a whole number. Python leaves most of it to the JPEG decoder, which reduces by 2, 4 or 8. */
+/** By how much: a whole number. Python leaves all but the last halving to the JPEG decoder, which does 2, 4 or 8. */
 function reduction(longer, type) {
   const whole = Math.max(1, Math.floor(longer / KEEP_SIDE));
   if (type !== "image/jpeg") return whole;
-  const byDecoder = [8, 4, 2, 1].find((scale) => scale <= whole);
+  const byDecoder = [8, 4, 2].find((scale) => scale * 2 * KEEP_SIDE <= longer) ?? 1;
   return byDecoder * Math.max(1, Math.floor(longer / byDecoder / KEEP_SIDE));
 }
 

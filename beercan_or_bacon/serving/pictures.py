@@ -83,8 +83,9 @@ def _decode(image: ImageFile.ImageFile, keep: int) -> Image.Image:
     if pixels > limit:
         raise PictureError(f"That picture has more than {limit // 1_000_000} megapixels. Try a smaller copy.")
     if is_jpeg:
-        # the decoder itself reduces to a half, a quarter or an eighth, while the longer side keeps enough pixels
-        image.draft(None, tuple(max(1, side * keep // max(image.size)) for side in image.size))
+        # the decoder itself reduces to a half, a quarter or an eighth, which saves most of the time; the last halving
+        # is left to the mean, since the static page can take that to the bit, and cannot reduce as a decoder does
+        image.draft(None, tuple(max(1, side * 2 * keep // max(image.size)) for side in image.size))
     with _one_large_at_a_time if pixels > LARGE_PIXELS else nullcontext():
         image.load()
         small = _flatten(image, keep)
