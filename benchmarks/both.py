@@ -40,20 +40,22 @@ def main() -> None:
     early, _ = cut(model, recipe.late)
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
+    folds = folds_of(examples, FOLDS, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = []
+        for number, (_, valid) in enumerate(folds):
+            random = np.random.default_rng(number)
+            only = [valid[(targets[valid, k] == 1) & (targets[valid].sum(1) == 1)] for k in (0, 1)]
+            for _ in range(args.pairs):
+                one, other = (examples[random.choice(indices)] for indices in only)
+                side_by_side(one.path, other.path).save(path := Path(folder) / f"{len(pairs)}.png")
+                pairs.append(replace(one, path=path))
+        seen = cache_features(early, pairs, replace(recipe, views=0), mean, std, seed=seed, device=device)
     called = []
-    for number, (train, valid) in enumerate(folds_of(examples, FOLDS, seed)):
+    for (train, valid), both in zip(folds, seen[:, 0].split(args.pairs), strict=True):
         fold = fresh_model(arch, targets.shape[1])
         learner = train_late(fold, maps, targets, train, valid[:0], recipe, epochs=epochs, seed=seed, device=device)
-        random = np.random.default_rng(number)
-        only = [valid[(targets[valid, k] == 1) & (targets[valid].sum(1) == 1)] for k in (0, 1)]
-        with tempfile.TemporaryDirectory() as folder:
-            pairs = []
-            for pair in range(args.pairs):
-                one, other = (examples[random.choice(indices)] for indices in only)
-                side_by_side(one.path, other.path).save(path := Path(folder) / f"{pair}.png")
-                pairs.append(replace(one, path=path))
-            seen = cache_features(early, pairs, replace(recipe, views=0), mean, std, seed=seed, device=device)
-        called.append(expit(answers(learner, seen[:, 0])[0] / fit["temperatures"]) >= fit["thresholds"])
+        called.append(expit(answers(learner, both)[0] / fit["temperatures"]) >= fit["thresholds"])
     called = np.concatenate(called)[:, :2]
     print(json.dumps({
         "pictures of both": len(called), "called both": round(called.all(1).mean(), 3),

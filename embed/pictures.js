@@ -37,9 +37,7 @@ const KEEP_SIDE = 320; // pixels; as in serving/pictures.py, larger pictures are
 
 /** By how much: a whole number. Python leaves all but the last halving to the JPEG decoder, which does 2, 4 or 8. */
 function reduction(longer, type) {
-  const whole = Math.max(1, Math.floor(longer / KEEP_SIDE));
-  if (type !== "image/jpeg") return whole;
-  const byDecoder = [8, 4, 2].find((scale) => scale * 2 * KEEP_SIDE <= longer) ?? 1;
+  const byDecoder = (type === "image/jpeg" && [8, 4, 2].find((scale) => scale * 2 * KEEP_SIDE <= longer)) || 1;
   return byDecoder * Math.max(1, Math.floor(longer / byDecoder / KEEP_SIDE));
 }
 
