@@ -29,21 +29,21 @@ PIPELINE = ("scrape", "clean", "fit", "export")
 
 def scrape(args: argparse.Namespace) -> None:
     """classes.toml -> data/pictures.csv and data/pictures/: search, then download."""
-    from beercan_or_bacon.training.scrape import scrape
+    from beercan_or_bacon.training.collect.scrape import scrape
 
     scrape(load_classes(args.classes), args.data, openverse=args.openverse, commons=args.commons, engines=args.engine)
 
 
 def clean(args: argparse.Namespace) -> None:
     """Decide keep or drop for every fetched picture."""
-    from beercan_or_bacon.training.clean import clean
+    from beercan_or_bacon.training.clean.decide import clean
 
     clean(load_classes(args.classes), args.data)
 
 
 def review(args: argparse.Namespace) -> None:
     """A page to look at the doubtful pictures and decide."""
-    from beercan_or_bacon.training.review import review
+    from beercan_or_bacon.training.clean.review import review
 
     review(load_classes(args.classes), args.data)
 
@@ -51,26 +51,26 @@ def review(args: argparse.Namespace) -> None:
 def fit(args: argparse.Namespace) -> None:
     """Fine-tune with fastai on the kept pictures, evaluate on held-out ones, save both under data/fit/."""
     if args.on == "hf-jobs":
-        from beercan_or_bacon.training.jobs import fit_on_jobs
+        from beercan_or_bacon.training.publish.jobs import fit_on_jobs
 
         options = {"arch": args.arch, "epochs": args.epochs, "seed": args.seed}
         fit_on_jobs(args.classes, args.data, options, flavor=args.flavor)
         return
-    from beercan_or_bacon.training.learner import fit
+    from beercan_or_bacon.training.learn.learner import fit
 
     fit(load_classes(args.classes), args.data, arch=args.arch, epochs=args.epochs, seed=args.seed, device=args.device)
 
 
 def export(args: argparse.Namespace) -> None:
     """data/fit/ -> the published model folder."""
-    from beercan_or_bacon.training.export import export
+    from beercan_or_bacon.training.learn.export import export
 
     export(load_classes(args.classes), args.data, args.out)
 
 
 def embed(args: argparse.Namespace) -> None:
     """model/ -> the page as static files: the classifier runs in the reader's browser."""
-    from beercan_or_bacon.training.static import build_embed
+    from beercan_or_bacon.training.publish.static import build_embed
 
     model = Path(os.environ.get("MODEL", HERE / "model"))
     out = build_embed(model, args.out, sorted((HERE / "examples").glob("*.jpg")))
@@ -79,14 +79,14 @@ def embed(args: argparse.Namespace) -> None:
 
 def push(args: argparse.Namespace) -> None:
     """model/ -> a model repository on the Hub."""
-    from beercan_or_bacon.training.publish import push
+    from beercan_or_bacon.training.publish.model import push
 
     push(args.out, needed(args.push, "--push USER/REPO"), args.data, private=args.private, overwrite=args.overwrite)
 
 
 def space(args: argparse.Namespace) -> None:
     """The page -> a Space."""
-    from beercan_or_bacon.training.space import publish_space
+    from beercan_or_bacon.training.publish.space import publish_space
 
     publish_space(
         needed(args.space, "--space USER/SPACE"), args.out, args.data, repo=args.push, static=args.static,

@@ -18,10 +18,17 @@ from PIL import Image
 from scipy.special import expit
 
 from beercan_or_bacon.serving.pictures import KEEP_SIDE, open_picture
-from beercan_or_bacon.training.backbone import cut
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.examples import FOLDS, folds_of, kept_examples
-from beercan_or_bacon.training.learner import Recipe, answers, best_device, cache_features, fresh_model, train_late
+from beercan_or_bacon.training.learn.backbone import cut
+from beercan_or_bacon.training.learn.examples import FOLDS, folds_of, kept_examples
+from beercan_or_bacon.training.learn.learner import (
+    Recipe,
+    answers,
+    best_device,
+    cache_features,
+    fresh_model,
+    train_late,
+)
 
 
 def main() -> None:

@@ -24,8 +24,8 @@ from sklearn.preprocessing import StandardScaler
 
 from beercan_or_bacon.serving.pictures import open_picture
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.duplicates import near_duplicates
-from beercan_or_bacon.training.embeddings import look_at
+from beercan_or_bacon.training.clean.duplicates import near_duplicates
+from beercan_or_bacon.training.clean.embeddings import look_at
 from beercan_or_bacon.training.table import Record, read_table
 
 COPIES_NOT_LOST = {"near duplicate", "exact duplicate"}  # another copy of the picture is kept

@@ -57,7 +57,7 @@ def serve(port: multiprocessing.Queue, count: int, latency: float) -> None:
 
 def ours(urls: list[str], folder: Path) -> None:
     """This project's Downloader."""
-    from beercan_or_bacon.training.download import Downloader
+    from beercan_or_bacon.training.collect.download import Downloader
 
     async def run():
         async with Downloader(folder, frozenset({"127.0.0.1"})) as downloader:

@@ -26,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 from beercan_or_bacon.errors import PictureError
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.pictures import open_picture
-from beercan_or_bacon.training.static import build_embed
+from beercan_or_bacon.training.publish.static import build_embed
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]

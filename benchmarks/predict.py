@@ -18,7 +18,7 @@ from fastai.vision.all import PILImage as FastaiImage
 
 from beercan_or_bacon.serving.classifier import Classifier, fit_to_square
 from beercan_or_bacon.serving.pictures import open_picture
-from beercan_or_bacon.training.export import load_fitted
+from beercan_or_bacon.training.learn.export import load_fitted
 
 
 def main() -> None:

@@ -27,10 +27,10 @@ from fastai.vision.all import (
 )
 from sklearn.metrics import roc_auc_score
 
-from beercan_or_bacon.training.backbone import cut
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.examples import Example, folds_of, kept_examples
-from beercan_or_bacon.training.learner import (
+from beercan_or_bacon.training.learn.backbone import cut
+from beercan_or_bacon.training.learn.examples import Example, folds_of, kept_examples
+from beercan_or_bacon.training.learn.learner import (
     Recipe,
     answers,
     best_device,

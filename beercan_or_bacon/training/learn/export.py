@@ -1,0 +1,140 @@
+"""data/fit/ -> the published model folder: model.onnx, classifier.json, and timm's Hub format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import timm
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import load_file
+from torch import nn
+
+from ...errors import DataError
+from ..classes import Classes
+from .backbone import POOLING, place_logits, trace
+
+LARGEST = 10_000_000  # bytes; what a page should have to load
+
+
+class Published(nn.Module):
+    """uint8 pictures -> calibrated probabilities and heat map; normalisation and sigmoid are inside."""
+
+    def __init__(self, model: nn.Module, mean, std):
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # uint8 [n, h, w, 3]
+        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        x = self.model.forward_features(x)  # [n, channels, h/32, w/32]
+        logits = self.model.forward_head(x)
+        return logits.sigmoid(), place_logits(self.model.get_classifier(), x, logits).sigmoid()
+
+
+def load_fitted(data: Path) -> tuple[nn.Module, dict]:
+    """The trained timm model and data/fit/fit.json. Raises DataError when there is no finished fit."""
+    folder = Path(data) / "fit"
+    try:
+        settings = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+        model = timm.create_model(
+            settings["arch"], pretrained=False, num_classes=len(settings["labels"]), global_pool=POOLING
+        )
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (FileNotFoundError, ValueError, KeyError):
+        raise DataError(f"{folder} holds no finished fit. Run `python train.py fit` first.") from None
+    return model.eval(), settings
+
+
+def export(classes: Classes, data: Path, out: Path) -> None:
+    """Write the published model and the report's plots; each file replaces the old one whole.
+
+    Skipped when the folder holds this very fit already. Raises DataError when there is no finished fit.
+    """
+    model, settings = load_fitted(data)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    mark = hashlib.sha256(json.dumps([settings["mark"], classes.title, classes.tagline]).encode()).hexdigest()
+    if exported_mark(out) == mark:
+        print("export: nothing has changed since the last one.")
+        return
+    size = settings["size"]
+    hub = {  # timm's format: pushed beside the rest, timm.create_model("hf-hub:USER/REPO", pretrained=True) loads it
+        "architecture": settings["arch"],
+        "num_classes": len(settings["labels"]),
+        "num_features": model.num_features,
+        "model_args": {"global_pool": POOLING},
+        "label_names": settings["labels"],
+        "pretrained_cfg": {
+            "mean": settings["mean"], "std": settings["std"], "input_size": [3, size, size],
+            "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "border", "num_classes": len(settings["labels"]),
+            "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
+        },
+    }  # fmt: skip
+    description = {
+        "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
+        "thresholds": [round(t, 4) for t in settings["thresholds"]],
+        "close": [[round(low, 4), round(high, 4)] for low, high in settings["close"]],
+        "input": {"size": size, "resize": "pad", "interpolation": "bicubic", "fill": settings["fill"]},
+        "metrics": settings["metrics"],
+        "known_failures": {
+            f"found as “{query}”": f"{share:.0%} of {pictures} pictures are called something"
+            for query, (pictures, share) in settings["failures"].items()
+        },
+        "training": settings["training"], "versions": settings["versions"],
+        "mark": mark,
+    }  # fmt: skip
+    graph = to_onnx(Published(model, settings["mean"], settings["std"]).eval(), size)
+    if len(graph) > LARGEST:
+        print(f"export: model.onnx is {len(graph) / 1e6:.1f} MB. Pages load slowly with it; a smaller --arch may do.")
+    fitted = Path(data) / "fit"
+    replace(out / "model.onnx", graph)
+    replace(out / "model.safetensors", (fitted / "model.safetensors").read_bytes())
+    replace(out / "config.json", (json.dumps(hub, indent=1) + "\n").encode())
+    for plot in sorted(fitted.glob("*.png")):
+        replace(out / plot.name, plot.read_bytes())
+    # last, since it vouches for the others
+    replace(out / "classifier.json", (json.dumps(description, indent=1, ensure_ascii=False) + "\n").encode())
+    print(f"export: {out}/ holds the model: {len(graph) / 1e6:.1f} MB, {len(settings['labels'])} labels.")
+
+
+def exported_mark(out: Path) -> str | None:
+    """The mark of the model that lies in the folder, if a whole one does."""
+    try:
+        return json.loads((out / "classifier.json").read_text(encoding="utf-8")).get("mark")
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader never sees half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def to_onnx(model: nn.Module, size: int) -> bytes:
+    """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    graph = onnx.load_model_from_string(trace(model, example, "image", ["probabilities", "heatmap"]))
+    store_half(graph.graph)
+    onnx.checker.check_model(graph)
+    return graph.SerializeToString()
+
+
+def store_half(graph: onnx.GraphProto, smallest: int = 1024) -> None:
+    """Store every float32 weight of at least that many numbers as float16, with a Cast where it is used."""
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < smallest:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half"))
+        casts.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)

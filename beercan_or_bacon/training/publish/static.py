@@ -1,0 +1,136 @@
+"""model/ -> a folder for any static web server: the classifier in the reader's browser, with no server to sleep."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from html import escape
+from pathlib import Path
+
+import onnxruntime
+import requests
+from PIL import Image
+
+from ...errors import EmbedError
+from ...serving.about import facts_html
+from ...serving.classifier import Classifier
+
+PAGE = Path(__file__).parents[3] / "embed"
+
+# onnxruntime-web as npm has it; `npm view onnxruntime-web@1.30.0 dist` prints the same address and hash.
+RUNTIME_VERSION = "1.30.0"
+RUNTIME_URL = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{RUNTIME_VERSION}.tgz"
+RUNTIME_SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # base64
+
+THUMBNAIL = 160  # pixels, the longer side
+
+
+def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
+    """Write the static page into the folder `out`, which must be new, empty, or an earlier build; return it.
+
+    model: a published model folder. examples: pictures to click on, in the order shown.
+    Raises ModelError for a model that cannot serve and EmbedError for anything else that is in the way.
+    """
+    about = Classifier(model).description
+    if out.exists() and any(out.iterdir()) and not (out / "files.js").exists():
+        raise EmbedError(f"{out} holds other files. Give --out a new or an empty folder.")
+    tarball = runtime_tarball()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        building = Path(temporary) / "page"
+        shutil.copytree(PAGE, building, ignore=shutil.ignore_patterns("*.md"))
+        page = (building / "index.html").read_text(encoding="utf-8")
+        facts = facts_html(about, "the one in this page")
+        for place, text in [("title", escape(about.title)), ("tagline", escape(about.tagline)), ("about", facts)]:
+            page = page.replace("{{" + place + "}}", text)
+        (building / "index.html").write_text(page, encoding="utf-8")
+        for name in ("classifier.json", "model.onnx"):
+            shutil.copyfile(model / name, building / name)
+        _unpack_runtime(tarball, building / "runtime")
+        shown = _copy_examples(examples, building / "examples")
+        _list_files(building, shown)
+        building.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        building.rename(out)
+    return out
+
+
+def runtime_tarball() -> Path:
+    """onnxruntime-web's npm package, from the user's cache or else from npm (33 MB), its hash checked either way."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "beercan-or-bacon"
+    tarball = cache / RUNTIME_URL.rsplit("/", 1)[-1]
+    if tarball.exists() and _is_pinned(tarball.read_bytes()):
+        return tarball
+    try:
+        response = requests.get(RUNTIME_URL, timeout=60)
+        response.raise_for_status()
+    except requests.RequestException as error:
+        raise EmbedError(f"{RUNTIME_URL} could not be fetched (it is needed once): {error}") from None
+    if not _is_pinned(response.content):
+        raise EmbedError(f"{RUNTIME_URL} is not the file it should be (its sha512 differs), so it is not used.")
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = tarball.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(response.content)
+    return partial.replace(tarball)
+
+
+def _is_pinned(content: bytes) -> bool:
+    return base64.b64encode(hashlib.sha512(content).digest()).decode() == RUNTIME_SHA512
+
+
+def _unpack_runtime(tarball: Path, folder: Path) -> None:
+    """The smallest build that runs any graph on the CPU: script, WebAssembly and licence."""
+    folder.mkdir()
+    with tarfile.open(tarball) as package:
+        script = package.extractfile("package/dist/ort.wasm.bundle.min.mjs").read()
+        binary = package.extractfile("package/dist/ort-wasm-simd-threaded.wasm").read()
+    # not .mjs, which some web servers still do not send as a script
+    (folder / "ort.wasm.bundle.min.js").write_bytes(script)
+    # 14.2 MB; packed here (3.7 MB) and unpacked by the page, because many static servers do not compress
+    (folder / "ort-wasm-simd-threaded.wasm.gz").write_bytes(gzip.compress(binary, mtime=0))
+    shutil.copyfile(Path(onnxruntime.__file__).parent / "LICENSE", folder / "LICENSE")  # the same project's
+
+
+def _copy_examples(examples: list[Path], folder: Path) -> list[dict[str, str]]:
+    """The pictures and small copies of them; the addresses of both, relative to the page."""
+    folder.mkdir()
+    shown = []
+    for path in examples:
+        thumbnail = folder / f"{path.stem}.thumbnail.jpg"
+        shutil.copyfile(path, folder / path.name)
+        with Image.open(path) as image:
+            image.thumbnail((THUMBNAIL, THUMBNAIL))
+            image.convert("RGB").save(thumbnail, quality=80)
+        shown.append({"url": f"examples/{path.name}", "thumbnail": f"examples/{thumbnail.name}"})
+    return shown
+
+
+def _list_files(folder: Path, examples: list[dict[str, str]]) -> None:
+    """Write files.js, by which the page and its service worker know what there is and which version it is.
+
+    shell: what is kept for the second visit at once. runtime and model are kept when they arrive; their addresses
+    change with their content, so that an unchanged one is not fetched again.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    def large(name: str) -> dict[str, str | int]:
+        return {"url": f"{name}?{hashes[name][:16]}", "bytes": (folder / name).stat().st_size}
+
+    runtime, model = "runtime/ort-wasm-simd-threaded.wasm.gz", "model.onnx"
+    later = {runtime, model, "service-worker.js", "runtime/LICENSE", *(shown["url"] for shown in examples)}
+    listing = {
+        "version": hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16],
+        "shell": ["./", "files.js", *(name for name in hashes if name not in later)],
+        "runtime": large(runtime),
+        "model": large(model),
+        "examples": examples,
+    }
+    (folder / "files.js").write_text(f"self.FILES = {json.dumps(listing, indent=2)};\n", encoding="utf-8")

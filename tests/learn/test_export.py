@@ -1,0 +1,125 @@
+"""What is published answers as what was trained, and loads where it says it does."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from beercan_or_bacon.errors import DataError
+from beercan_or_bacon.serving.classifier import Classifier, fit_to_square
+from beercan_or_bacon.training.learn import export as exporting
+from beercan_or_bacon.training.learn.learner import fresh_model
+from tests.training_pictures import CLASSES, draw_picture
+
+ARCH = "tf_efficientnet_lite0"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A finished fit: the pretrained backbone with a head of chance that is sure of itself."""
+    data = tmp_path_factory.mktemp("data")
+    (data / "fit").mkdir()
+    torch.manual_seed(0)
+    model = fresh_model(ARCH, 2)
+    torch.nn.init.normal_(model.get_classifier().weight, std=0.1)
+    save_file(model.state_dict(), data / "fit" / "model.safetensors")
+    settings = {
+        "mark": "one", "arch": ARCH, "labels": CLASSES.labels, "size": 96, "fill": [255, 255, 255],
+        "mean": [0.5] * 3, "std": [0.5] * 3, "thresholds": [0.4, 0.6], "close": [[0.3, 0.5], [0.5, 0.7]],
+        "metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}, "training": {"pictures": {"bacon": 3}},
+        "failures": {"soda can": [20, 0.25]}, "versions": {"torch": "2"},
+    }  # fmt: skip
+    (data / "fit" / "fit.json").write_text(json.dumps(settings))
+    Image.new("RGB", (4, 4)).save(data / "fit" / "calibration.png")
+    return data
+
+
+@pytest.fixture(scope="module")
+def out(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "model"
+    exporting.export(CLASSES, data, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    chance = np.random.default_rng(0)
+    drawn = [draw_picture(label, chance) for label in ("beer can", "bacon", "neither") for _ in range(5)]
+    return [*drawn, Image.fromarray(chance.integers(0, 256, (80, 120, 3), np.uint8))]
+
+
+def test_the_classifier_answers_as_the_trained_model(data, out, pictures):
+    model, settings = exporting.load_fitted(data)
+    classifier = Classifier(out)
+    heads = []
+    for picture in pictures:
+        square = np.asarray(fit_to_square(picture, classifier.description.input), np.float32)
+        x = torch.from_numpy((square / 255 - settings["mean"]) / settings["std"]).float().permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            expected = model(x).sigmoid()[0].numpy()
+        prediction = classifier.predict(picture)
+        assert np.abs(np.array(list(prediction.probabilities.values())) - expected).max() < 0.01
+        assert prediction.heatmap.shape == (2, 3, 3)
+        assert prediction.heatmap.min() >= 0
+        assert prediction.heatmap.max() <= 1
+        heads.append(expected)
+    assert np.ptp(heads, axis=0).min() > 0.02  # the answers differ, so that agreement means something
+
+
+def test_pictures_in_a_batch_answer_as_alone(out, pictures):
+    classifier = Classifier(out)
+    squares = np.stack([np.asarray(fit_to_square(p, classifier.description.input)) for p in pictures[:4]])
+    session = onnxruntime.InferenceSession(out / "model.onnx")  # the classifier's own takes one picture at a time
+    together = session.run(["probabilities"], {"image": squares})[0]
+    alone = [classifier.session.run(["probabilities"], {"image": one[None]})[0][0] for one in squares]
+    assert np.allclose(together, alone, atol=1e-4)
+
+
+def test_the_strongest_place_of_the_heat_map_is_the_answer(out, pictures):
+    prediction = Classifier(out).predict(pictures[0])
+    assert np.allclose(prediction.heatmap.max((1, 2)), list(prediction.probabilities.values()), atol=1e-3)
+
+
+def test_weights_are_stored_as_half(out):
+    graph = onnx.load(out / "model.onnx").graph
+    assert (out / "model.onnx").stat().st_size < 7_500_000
+    large = [w for w in graph.initializer if np.prod(w.dims) >= 1024]
+    assert large
+    assert {w.data_type for w in large} == {onnx.TensorProto.FLOAT16}
+
+
+def test_timm_loads_what_is_published(data, out):
+    model, _ = exporting.load_fitted(data)
+    loaded = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    x = torch.rand(1, 3, 96, 96)
+    with torch.inference_mode():
+        assert torch.equal(loaded(x), model(x))
+    assert list(loaded.pretrained_cfg["input_size"]) == [3, 96, 96]
+
+
+def test_description_and_plots_are_there(out):
+    description = json.loads((out / "classifier.json").read_text(encoding="utf-8"))
+    assert description["labels"] == ["beer can", "bacon"]
+    assert description["title"] == CLASSES.title
+    assert description["metrics"]["accuracy"] == {"value": 0.9, "low": 0.8, "high": 1.0}
+    assert description["known_failures"] == {"found as “soda can”": "25% of 20 pictures are called something"}
+    assert (out / "calibration.png").exists()
+    assert not list(out.glob("*.tmp"))
+
+
+def test_a_second_export_does_no_work(data, out, capsys):
+    before = (out / "model.onnx").stat().st_mtime_ns
+    exporting.export(CLASSES, data, out)
+    assert "nothing has changed" in capsys.readouterr().out
+    assert (out / "model.onnx").stat().st_mtime_ns == before
+
+
+def test_no_fit_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"train\.py fit"):
+        exporting.export(CLASSES, tmp_path, tmp_path / "out")

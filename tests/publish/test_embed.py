@@ -1,0 +1,458 @@
+"""The static page: built by train.py, served by a plain web server, used in Chromium, held to Python's answers."""
+
+import base64
+import functools
+import http.server
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import COLOURS, write_tiny_model
+from PIL import Image, ImageDraw
+
+import train
+from beercan_or_bacon.errors import EmbedError
+from beercan_or_bacon.serving.classifier import Classifier
+from beercan_or_bacon.serving.pictures import open_picture
+from beercan_or_bacon.training.publish import static
+
+VERDICTS = ("beer can", "bacon", "both", "neither")
+
+
+class Site:
+    """A folder on a plain static server, without special headers; sent: the bytes of each answer's body by path."""
+
+    def __init__(self, folder: Path):
+        self.sent: dict[str, int] = {}
+        self.missing: set[str] = set()  # paths that are answered with a 404
+        self.gate = threading.Event()  # the model is sent only while it is set
+        self.gate.set()
+        self.gzip_header = False
+        site = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                path = self.path.split("?")[0]
+                if path in site.missing:
+                    return self.send_error(404)
+                if path == "/model.onnx":
+                    site.gate.wait(30)
+                super().do_GET()
+
+            def end_headers(self):
+                if site.gzip_header and ".gz" in self.path:
+                    self.send_header("Content-Encoding", "gzip")
+                super().end_headers()
+
+            def copyfile(self, source, outputfile):
+                body = source.read()
+                site.sent[self.path] = site.sent.get(self.path, 0) + len(body)
+                outputfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+        self.port = self.server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """The page with the tiny model and four examples."""
+    here = tmp_path_factory.mktemp("embed")
+    (here / "examples").mkdir()
+    for verdict in VERDICTS:
+        Image.new("RGB", (640, 480), COLOURS[verdict]).save(here / "examples" / f"{verdict}.jpg")
+    examples = [here / "examples" / f"{verdict}.jpg" for verdict in VERDICTS]
+    return static.build_embed(write_tiny_model(here / "model"), here / "page", examples)
+
+
+@pytest.fixture
+def site(folder):
+    site = Site(folder)
+    yield site
+    site.close()
+
+
+@contextmanager
+def visit(browser, url: str, complaints: tuple[str, ...] = (), **options) -> Iterator:
+    """The page, open, in a browser profile of its own.
+
+    An error in its console that contains none of `complaints`, or a request to another origin, fails the test.
+    """
+    context = browser.new_context(**options)
+    errors, requested = [], []
+    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    context.on("request", lambda request: requested.append(request.url))
+    try:
+        page = context.new_page()
+        page.goto(url)
+        page.wait_for_selector("#bars li, #retry:not([hidden])")
+        yield page
+    finally:
+        context.close()
+    assert not [error for error in errors if not any(known in error for known in complaints)]
+    assert not [address for address in requested if not address.startswith((url.split("?")[0], "blob:", "data:"))]
+
+
+@pytest.fixture
+def page(browser, site):
+    with visit(browser, site.url) as page:
+        yield page
+
+
+def answer(page, give) -> dict:
+    """Do what gives the page a picture; the prediction that it shows then."""
+    page.evaluate(
+        "window.answer = null, document.addEventListener('prediction', (e) => window.answer = e.detail, {once: true})"
+    )
+    give()
+    return page.wait_for_function("() => window.answer", polling=50).json_value()
+
+
+def choose(page, path: Path) -> dict:
+    return answer(page, lambda: page.set_input_files("#file", path))
+
+
+def busy_picture(seed: int, size: tuple[int, int]) -> Image.Image:
+    """Gradients, noise and discs, so that a wrong filter or offset shows."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    ramp = np.linspace(0, 255, width)[None, :, None] * rng.uniform(0, 1, 3) + np.linspace(0, 99, height)[:, None, None]
+    image = Image.fromarray(np.clip(ramp + rng.integers(-40, 40, (height, width, 3)), 0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    for _ in range(40):
+        x, y = rng.integers(-width // 3, width), rng.integers(-height // 3, height)
+        fill = COLOURS[VERDICTS[rng.integers(3)]]
+        draw.ellipse([x, y, x + width // 3, y + height // 3], fill=fill)
+    return image
+
+
+def difference(prediction: dict, expected) -> float:
+    return np.abs(np.array(prediction["probabilities"]) - list(expected.probabilities.values())).max()
+
+
+def test_says_the_verdict_in_words(page, draw):
+    for verdict in VERDICTS:
+        assert choose(page, draw(verdict))["verdict"] == verdict
+        assert page.inner_text("#word").lower() == verdict
+        assert page.inner_text("#words") == "Very sure."
+    assert page.inner_text("#bars").split("\n") == ["Beer can", "5 %", "Bacon", "5 %"]
+
+
+def test_says_that_a_call_is_close(page, tmp_path, folder):
+    path = tmp_path / "close.png"
+    Image.new("RGB", (64, 64), (240, 20, 84)).save(path)  # bacon, and close to a beer can
+    assert Classifier(folder).predict(open_picture(path)).close == ("beer can",)
+    assert choose(page, path)["close"] == ["beer can"]
+    assert page.inner_text("#words") == "A close call: beer can could go either way."
+
+
+@pytest.mark.parametrize("size", [(640, 480), (333, 1000), (20, 31), (2500, 1601), (5, 400)])
+def test_probabilities_are_pythons(page, tmp_path, folder, size):
+    classifier = Classifier(folder)
+    for suffix, options in {"png": {}, "jpg": {"quality": 90}, "webp": {"quality": 90}}.items():
+        path = tmp_path / f"picture.{suffix}"
+        busy_picture(sum(size), size).save(path, **options)
+        expected = classifier.predict(open_picture(path))
+        prediction = choose(page, path)
+        assert difference(prediction, expected) <= (1e-5 if suffix == "png" else 0.02)
+        assert prediction["verdict"] == expected.verdict or expected.close
+        heatmap = np.array(prediction["heatmap"]["data"])
+        assert np.abs(heatmap - expected.heatmap.ravel()).max() <= (1e-4 if suffix == "png" else 0.1)
+
+
+def test_rotation_and_transparency_are_pythons(page, tmp_path, folder):
+    classifier = Classifier(folder)
+    turned, clear = tmp_path / "turned.jpg", tmp_path / "clear.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn right to view
+    busy_picture(1, (400, 200)).save(turned, exif=exif, quality=95)
+    picture = busy_picture(2, (300, 200)).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    picture.save(clear)
+    for path in (turned, clear):
+        assert difference(choose(page, path), classifier.predict(open_picture(path))) <= 0.005
+
+
+def give_file(page, event: str, path: Path) -> None:
+    """A drop or a paste of a file, as the browser would send it."""
+    page.evaluate(
+        """([event, data]) => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+            transfer.items.add(new File([bytes], "picture.jpg", {type: "image/jpeg"}));
+            const options = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
+            document.body.dispatchEvent(new (event == "drop" ? DragEvent : ClipboardEvent)(event, options));
+        }""",
+        [event, base64.b64encode(path.read_bytes()).decode()],
+    )
+
+
+def test_every_way_in(page, draw):
+    assert answer(page, lambda: give_file(page, "drop", draw("bacon")))["verdict"] == "bacon"
+    assert answer(page, lambda: give_file(page, "paste", draw("beer can")))["verdict"] == "beer can"
+    for index, verdict in enumerate(VERDICTS):
+        assert answer(page, page.locator("#examples button").nth(index).click)["verdict"] == verdict
+    page.click("#camera")
+    page.wait_for_function("() => document.getElementById('video').videoWidth")  # Chromium's fake device
+    assert answer(page, lambda: page.click("#shoot"))["verdict"] in VERDICTS
+    assert page.is_hidden("#video")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("""async () => {
+        const canvas = new OffscreenCanvas(64, 64), context = canvas.getContext("2d");
+        context.fillStyle = "rgb(240, 20, 20)";
+        context.fillRect(0, 0, 64, 64);
+        await navigator.clipboard.write([new ClipboardItem({"image/png": await canvas.convertToBlob()})]);
+    }""")
+    assert answer(page, lambda: page.click("#paste"))["verdict"] == "bacon"
+
+
+def test_keyboard_alone(page, draw):
+    page.on("filechooser", lambda _: None)  # or Chromium hears too late that it is to hand over the file dialog
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "drop"
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    assert answer(page, lambda: chooser.value.set_files(draw("bacon")))["verdict"] == "bacon"
+    page.focus("#looked")
+    page.keyboard.press("Space")
+    assert page.is_visible("#heat")
+    page.keyboard.press("Tab")
+    assert answer(page, lambda: page.keyboard.press("Enter"))["verdict"] == VERDICTS[0]  # the first example
+
+
+ODD_FILES = {
+    "empty.jpg": (b"", "That file is empty."),
+    "text.txt": (b"bacon", "not a picture we can read"),
+    "page.pdf": (b"%PDF-1.7 ...", "not a picture we can read"),
+    "drawing.svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+    "scan.tiff": (b"II*\0\x08\0\0\0", "TIFF"),
+    "broken.png": (b"\x89PNG\r\n\x1a\n....", "damaged"),
+}
+
+
+def test_bad_input_gets_a_sentence_and_the_next_picture_is_answered(page, tmp_path, draw):
+    for name, (content, sentence) in ODD_FILES.items():
+        (tmp_path / name).write_bytes(content)
+        page.set_input_files("#file", tmp_path / name)
+        page.wait_for_function("(part) => document.getElementById('words').textContent.includes(part)", arg=sentence)
+        assert page.is_visible("#drop")
+        assert choose(page, draw("bacon"))["verdict"] == "bacon"
+
+
+def test_only_the_last_of_several_pictures_is_answered(page, draw):
+    first, last = draw("bacon", "a.jpg", size=(3000, 2000)), draw("beer can", "b.jpg")
+
+    def hastily():
+        page.set_input_files("#file", first)
+        page.set_input_files("#file", last)
+
+    assert answer(page, hastily)["verdict"] == "beer can"
+
+
+@pytest.mark.parametrize("look", [("light", 1200), ("dark", 1200), ("light", 320)])
+def test_accessible_and_narrow(browser, site, draw, look):
+    scheme, width = look
+    with visit(browser, site.url, color_scheme=scheme, viewport={"width": width, "height": 800}) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((part) => part.open = true)")
+
+        def violations():
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            results = Axe().run(page).response["violations"]
+            return [(v["id"], v["nodes"][0]["html"]) for v in results if v["impact"] in ("serious", "critical")]
+
+        page.emulate_media(reduced_motion="reduce")  # colours are measured after, not during, a transition
+        page.wait_for_selector("#loading", state="hidden")
+        assert not violations()
+        for verdict in VERDICTS:
+            choose(page, draw(verdict))
+            assert not violations()
+
+
+def test_the_page_shows_and_takes_a_picture_while_the_model_loads(browser, site, draw):
+    site.gate.clear()
+    with visit(browser, site.url) as page:
+        page.wait_for_function("() => document.getElementById('progress').value > 0.9")
+        page.set_input_files("#file", draw("bacon"))
+        assert page.inner_text("#word") == "Looking…"
+        assert page.is_visible("#loading")
+        assert answer(page, site.gate.set)["verdict"] == "bacon"
+        page.wait_for_selector("#loading", state="hidden")
+
+
+@pytest.mark.parametrize("name", ["classifier.json", "model.onnx"])
+def test_a_failed_download_is_said_and_tried_again(browser, site, draw, name):
+    site.missing.add(f"/{name}")
+    with visit(browser, site.url, complaints=("404",)) as page:
+        page.wait_for_selector("#retry")
+        assert "could not be loaded" in page.inner_text("#status")
+        page.set_input_files("#file", draw("bacon"))
+        site.missing.clear()
+        assert answer(page, lambda: page.click("#retry"))["verdict"] == "bacon"
+
+
+def wait_for_cache(page) -> None:
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    page.wait_for_selector("#loading", state="hidden")
+
+
+def test_the_second_visit_is_nearly_free_and_works_offline(browser, folder, draw):
+    site = Site(folder)
+    with visit(browser, site.url, complaints=("ERR_CONNECTION_REFUSED", "ServiceWorker")) as page:
+        wait_for_cache(page)
+        cold = sum(site.sent.values())
+        site.sent.clear()
+        page.goto(site.url)
+        assert choose(page, draw("bacon"))["verdict"] == "bacon"
+        assert sum(site.sent.values()) < 100_000 < cold
+        site.close()
+        for address in ("?__theme=dark", "index.html?__theme=light"):
+            page.goto(site.url + address)
+            assert choose(page, draw("both"))["verdict"] == "both"
+
+
+def test_a_new_version_replaces_the_old(browser, tmp_path, draw):
+    model = write_tiny_model(tmp_path / "model")
+    site = Site(static.build_embed(model, tmp_path / "page", []))
+    with visit(browser, site.url) as page:
+        wait_for_cache(page)
+        description = json.loads((model / "classifier.json").read_text())
+        (model / "classifier.json").write_text(json.dumps(description | {"title": "Better now"}))
+        static.build_embed(model, tmp_path / "page", [])
+        site.sent.clear()
+        old = page.evaluate("caches.keys()")
+        page.goto(site.url)  # from the cache, while the new version is fetched
+        page.evaluate(
+            "async ([old]) => { while (await caches.has(old)) await new Promise((later) => setTimeout(later, 50)); }",
+            old,
+        )
+        page.goto(site.url)
+        assert page.inner_text("h1") == "Better now"
+        assert choose(page, draw("bacon"))["verdict"] == "bacon"
+        assert not [path for path in site.sent if path.startswith("/model.onnx")]  # unchanged: not fetched again
+    site.close()
+
+
+def test_without_storage_it_works_all_the_same(browser, site, draw):
+    # plain http on a host that is not loopback: neither service worker nor cache
+    with visit(browser, f"http://somewhere.test:{site.port}/") as page:
+        assert not page.evaluate("isSecureContext")
+        assert choose(page, draw("bacon"))["verdict"] == "bacon"
+
+
+def test_where_the_browser_denies_storage_to_an_iframe(browser, site, tmp_path, draw):
+    (tmp_path / "blog").mkdir()
+    (tmp_path / "blog/index.html").write_text(f'<!doctype html><title>A blog</title><iframe src="{site.url}"></iframe>')
+    blog = Site(tmp_path / "blog")
+    (tmp_path / "profile/Default").mkdir(parents=True)
+    (tmp_path / "profile/Default/Preferences").write_text('{"profile": {"cookie_controls_mode": 1}}')
+    with browser.browser_type.launch_persistent_context(
+        tmp_path / "profile", executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+    ) as context:
+        outside = context.new_page()
+        outside.goto(f"http://localhost:{blog.port}/")
+        inside = next(frame for frame in outside.frames if frame.url == site.url)
+        inside.wait_for_selector("#bars li")
+        assert inside.evaluate("caches.open('any').then(() => 'allowed', (error) => error.name)") == "SecurityError"
+        assert choose(inside, draw("bacon"))["verdict"] == "bacon"
+    blog.close()
+
+
+def test_a_server_that_unpacks_gz_files(browser, site, draw):
+    site.gzip_header = True
+    with visit(browser, site.url) as page:
+        assert choose(page, draw("bacon"))["verdict"] == "bacon"
+
+
+def test_the_snippet_in_a_blog_of_another_origin(browser, site, page, tmp_path, draw):
+    (tmp_path / "blog").mkdir()
+    snippet = page.text_content("#snippet")
+    assert len(snippet.splitlines()) == 2
+    (tmp_path / "blog/index.html").write_text(f"<!doctype html><title>A blog</title>{snippet}")
+    blog = Site(tmp_path / "blog")
+    (tmp_path / "blog/index.html").write_text(
+        f"<!doctype html><title>A blog</title>{snippet}".replace('allow="camera; clipboard-read"', "")
+    )
+    context = browser.new_context(viewport={"width": 600, "height": 700})
+    outside = context.new_page()
+    outside.goto(f"http://blog.test:{blog.port}/")
+    inside = next(frame for frame in outside.frames if frame.url == site.url)
+    inside.wait_for_selector("#bars li")
+    assert inside.is_hidden("#camera")
+    assert choose(inside, draw("bacon"))["verdict"] == "bacon"
+    outside.wait_for_function(
+        "([height]) => document.querySelector('iframe').offsetHeight == Math.ceil(height)",
+        arg=[inside.evaluate("document.body.getBoundingClientRect().height")],
+    )
+    context.close()
+    blog.close()
+
+
+def test_the_policy_lets_neither_page_nor_worker_talk_to_others(browser, site, draw, tmp_path):
+    other = Site(tmp_path)
+    with visit(browser, site.url, complaints=("Content Security Policy", "Fetch API")) as page:
+        choose(page, draw("bacon"))
+        for inside in (page, page.workers[0]):
+            assert (
+                inside.evaluate(f"fetch('{other.url}', {{mode: 'no-cors'}}).then(() => 'sent', () => 'refused')")
+                == "refused"
+            )
+    assert not other.sent
+    other.close()
+
+
+def test_other_words_need_no_code(browser, tmp_path, draw):
+    model = write_tiny_model(tmp_path / "model", ["tea & cake", "<i>jam</i>", "toast"])
+    description = json.loads((model / "classifier.json").read_text())
+    (model / "classifier.json").write_text(json.dumps(description | {"title": '"Tea" & <cake>?'}))
+    site = Site(static.build_embed(model, tmp_path / "page", []))
+    with visit(browser, site.url) as page:
+        assert page.title() == page.inner_text("h1") == '"Tea" & <cake>?'
+        assert choose(page, draw("beer can"))["verdict"] == "tea & cake and toast"
+        assert page.locator(".name").all_inner_texts() == ["Tea & cake", "<i>jam</i>", "Toast"]
+        assert page.is_hidden("#examples")
+    site.close()
+
+
+def test_train_embed_writes_it_and_refuses_a_folder_with_other_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MODEL", str(write_tiny_model(tmp_path / "model")))
+    out = tmp_path / "page"
+    for _ in range(2):  # the second time over the first
+        assert train.main(["embed", "--out", str(out)]) == 0
+    assert (out / "index.html").exists()
+    assert str(out) in capsys.readouterr().out
+    assert train.main(["embed", "--out", str(tmp_path)]) == 1
+    assert "holds other files" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "page"]
+
+
+def test_a_runtime_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch, folder):
+    name = static.RUNTIME_URL.rsplit("/", 1)[-1]
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / name).write_bytes(b"something else")
+    mirror = Site(tmp_path / "mirror")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(static, "RUNTIME_URL", mirror.url + name)
+    with pytest.raises(EmbedError, match="sha512"):
+        static.build_embed(folder, tmp_path / "page", [])
+    mirror.close()
+    with pytest.raises(EmbedError, match="could not be fetched"):
+        static.build_embed(folder, tmp_path / "page", [])
+    assert not (tmp_path / "page").exists()
