@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from beercan_or_bacon.errors import ClassesError
-from beercan_or_bacon.training.classes import NEITHER, load_classes
+from beercan_or_bacon.training.classes import NEITHER, Group, load_classes
 
 THREE = """
 title = "Tea, cake or both?"
@@ -29,6 +29,8 @@ def test_the_shipped_words():
     assert "beer can -recipe -chicken" in classes.searches["beer can"]
     assert "bacon -kevin -francis -jam" in classes.searches["bacon"]
     assert len(classes.searches[NEITHER]) >= 20
+    resembled = {group.like for group in classes.groups}
+    assert resembled == {"beer can", "bacon", ""}  # each label has a side of its own, and there is a rest of the world
 
 
 def test_other_words_and_more_of_them(tmp_path):
@@ -39,6 +41,22 @@ def test_other_words_and_more_of_them(tmp_path):
     assert classes.title == "Tea, cake or both?"
     assert classes.searches == {"teapot": ("teapot -dome",), "cake": ("cake slice",), "spoon": ("tea spoon",),
                                 NEITHER: ("coffee",)}  # fmt: skip
+    assert classes.groups == (Group(NEITHER, ("coffee",)),)
+
+
+def test_searches_for_neither_may_stand_in_groups(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(
+        THREE
+        + '[neither.pots]\nlike = "teapot"\nsearch = ["kettle", "coffee pot"]\n[neither.places]\nsearch = ["cafe"]\n'
+    )
+    classes = load_classes(path)
+    assert classes.groups == (
+        Group(NEITHER, ("coffee",)), Group("pots", ("kettle", "coffee pot"), like="teapot"), Group("places", ("cafe",)),
+    )  # fmt: skip
+    assert classes.searches[NEITHER] == ("coffee", "kettle", "cafe", "coffee pot")  # some of every kind come first
+    assert classes.group_of("coffee pot").name == "pots"
+    assert classes.group_of("teapot -dome") is None
 
 
 @pytest.mark.parametrize(
@@ -50,6 +68,10 @@ def test_other_words_and_more_of_them(tmp_path):
         (lambda text: text.split("[[class]]")[0] + "[[class]]" + text.split("[[class]]")[1], "at least two"),
         (lambda text: text.split("[neither]")[0], "[neither]"),
         (lambda text: text + "\nsearch = [", "not valid TOML"),
+        (lambda text: text + "\nlike = 3", "[neither.like] needs searches"),
+        (lambda text: text + "[neither.pots]\nlike = 'teapot'", "[neither.pots] needs searches"),
+        (lambda text: text + "[neither.pots]\nlike = 'pot'\nsearch = ['kettle']", "none of the classes"),
+        (lambda text: text + "[neither.pots]\nsearch = ['coffee']", "“coffee” is searched for"),
     ],
 )
 def test_a_mistake_is_answered_with_a_sentence(change, said, tmp_path):
