@@ -56,7 +56,7 @@ def fit(args: argparse.Namespace) -> None:
         options = {"arch": args.arch, "epochs": args.epochs, "seed": args.seed}
         fit_on_jobs(args.classes, args.data, options, flavor=args.flavor)
         return
-    from beercan_or_bacon.training.learn.learner import fit
+    from beercan_or_bacon.training.learn.fit import fit
 
     fit(load_classes(args.classes), args.data, arch=args.arch, epochs=args.epochs, seed=args.seed, device=args.device)
 

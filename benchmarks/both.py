@@ -19,16 +19,11 @@ from scipy.special import expit
 
 from beercan_or_bacon.serving.pictures import KEEP_SIDE, open_picture
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.learn.backbone import cut
+from beercan_or_bacon.training.learn.backbone import best_device, cut, fresh_model
 from beercan_or_bacon.training.learn.examples import FOLDS, folds_of, kept_examples
-from beercan_or_bacon.training.learn.learner import (
-    Recipe,
-    answers,
-    best_device,
-    cache_features,
-    fresh_model,
-    train_late,
-)
+from beercan_or_bacon.training.learn.features import cache_features
+from beercan_or_bacon.training.learn.fine_tune import answers, train_late
+from beercan_or_bacon.training.learn.recipe import Recipe
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from beercan_or_bacon.training.learn.evaluate import calibration_error, interval
 from beercan_or_bacon.training.learn.examples import source_of
+from beercan_or_bacon.training.learn.metrics import calibration_error, interval
 from beercan_or_bacon.training.table import read_table
 
 KINDS = ("near", "lookalike", "unrelated")

@@ -28,16 +28,11 @@ from fastai.vision.all import (
 from sklearn.metrics import roc_auc_score
 
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.learn.backbone import cut
+from beercan_or_bacon.training.learn.backbone import best_device, cut, fresh_model
 from beercan_or_bacon.training.learn.examples import Example, folds_of, kept_examples
-from beercan_or_bacon.training.learn.learner import (
-    Recipe,
-    answers,
-    best_device,
-    cache_features,
-    fresh_model,
-    train_late,
-)
+from beercan_or_bacon.training.learn.features import cache_features
+from beercan_or_bacon.training.learn.fine_tune import answers, train_late
+from beercan_or_bacon.training.learn.recipe import Recipe
 
 
 def plain(examples: list[Example], valid: np.ndarray, arch: str, device: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.serving.classifier import Classifier, fit_to_square
 from beercan_or_bacon.training.learn import export as exporting
-from beercan_or_bacon.training.learn.learner import fresh_model
+from beercan_or_bacon.training.learn.backbone import fresh_model
 from tests.training_pictures import CLASSES, draw_picture
 
 ARCH = "tf_efficientnet_lite0"

@@ -23,7 +23,7 @@ from PIL import Image
 
 from beercan_or_bacon.errors import PictureError
 from beercan_or_bacon.serving.pictures import KEEP_SIDE, open_picture
-from beercan_or_bacon.training.learn.learner import Recipe
+from beercan_or_bacon.training.learn.recipe import Recipe
 
 pillow_heif.register_heif_opener()
 

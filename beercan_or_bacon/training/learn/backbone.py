@@ -45,6 +45,13 @@ def create_backbone(arch: str) -> nn.Module:
     return model
 
 
+def fresh_model(arch: str, outputs: int) -> nn.Module:
+    """The pretrained backbone with a new head."""
+    model = create_backbone(arch)
+    model.reset_classifier(outputs, POOLING)
+    return model
+
+
 def stages_of(model: nn.Module) -> list[nn.Module]:
     """The layers from picture to feature map, in order: a timm model's children, with its rows of stages unrolled."""
     stages = []
@@ -94,6 +101,13 @@ def place_logits(classifier: nn.Linear, maps: torch.Tensor, logits: torch.Tensor
     weight = classifier.weight.unflatten(1, (-1, maps.shape[1])).mean(1)  # [labels, channels]
     local = nn.functional.conv2d(maps, weight[:, :, None, None])
     return local - local.amax((2, 3), keepdim=True) + logits[:, :, None, None]
+
+
+def best_device() -> str:
+    """cuda, else mps, else cpu."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def frozen(network: nn.Module, size: int, device: str) -> Callable[[torch.Tensor], torch.Tensor]:

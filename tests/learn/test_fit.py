@@ -10,9 +10,18 @@ from fastai.vision.all import Learner
 from safetensors.torch import load_file
 
 from beercan_or_bacon.errors import DataError, ModelError
-from beercan_or_bacon.training.learn import learner as fitting
-from beercan_or_bacon.training.learn.backbone import create_backbone, cut, frozen, place_logits
+from beercan_or_bacon.training.learn import fit as fitting
+from beercan_or_bacon.training.learn.augmented import AugmentedMaps
+from beercan_or_bacon.training.learn.backbone import (
+    best_device,
+    create_backbone,
+    cut,
+    fresh_model,
+    frozen,
+    place_logits,
+)
 from beercan_or_bacon.training.learn.examples import folds_of, joined_sources, kept_examples
+from beercan_or_bacon.training.learn.fine_tune import PooledHead, train_late
 from beercan_or_bacon.training.table import read_table, write_table
 from tests.training_pictures import CLASSES, write_data
 
@@ -29,11 +38,11 @@ def small(monkeypatch):
 
 
 def test_cutting_changes_no_answer():
-    model = fitting.fresh_model(ARCH, 2).eval()
+    model = fresh_model(ARCH, 2).eval()
     early, late = cut(model, 0.2)
     picture = torch.rand(2, 3, 96, 96)
     with torch.inference_mode():
-        in_two = fitting.PooledHead(model)(late(early(picture)))
+        in_two = PooledHead(model)(late(early(picture)))
         assert torch.allclose(in_two, model(picture), atol=1e-4)
     assert len(early) > 0
     shares = [sum(p.numel() for p in part.parameters()) for part in (early, late)]
@@ -49,7 +58,7 @@ def test_frozen_stages_say_the_same_in_the_other_runtime():
 
 
 def test_the_strongest_place_says_what_the_picture_does():
-    head = fitting.PooledHead(fitting.fresh_model(ARCH, 2))
+    head = PooledHead(fresh_model(ARCH, 2))
     torch.nn.init.normal_(head.classifier.weight)
     maps = torch.zeros(1, 1280, 3, 4)
     maps[0, :, 1, 2] = head.classifier.weight[0].detach().unflatten(0, (2, -1)).mean(0).clamp(min=0)  # label 0, there
@@ -113,14 +122,12 @@ def test_fit_is_good_repeatable_and_skipped(tmp_path, capsys):
 
 
 def test_late_training_is_a_fastai_learner_that_leaves_early_stages_and_batch_norm_alone(small):
-    model = fitting.fresh_model(ARCH, 2)
+    model = fresh_model(ARCH, 2)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     early, _ = cut(model, small.late)
     maps = torch.rand(24, 2, 192, 2, 2).half()
     targets = np.eye(2, dtype=np.float32)[np.arange(24) % 2]
-    learner = fitting.train_late(
-        model, maps, targets, np.arange(16), np.arange(16, 24), small, epochs=1, seed=0, device="cpu"
-    )
+    learner = train_late(model, maps, targets, np.arange(16), np.arange(16, 24), small, epochs=1, seed=0, device="cpu")
     assert isinstance(learner, Learner)
     after = model.state_dict()
     moved = {name for name in after if not torch.equal(after[name], before[name])}
@@ -151,7 +158,7 @@ def test_pairs_show_the_middles_of_both_pictures():
     maps = torch.zeros(2, 1, 1, 5, 5)
     maps[0], maps[1] = 1, 3
     maps[..., (0, -1)] = maps[..., (0, -1), :] = 9  # the rim is left out where the pictures meet
-    pairs = fitting.AugmentedMaps(maps.half(), torch.eye(2), np.arange(2), pairs=1.0)
+    pairs = AugmentedMaps(maps.half(), torch.eye(2), np.arange(2), pairs=1.0)
     torch.manual_seed(0)
     seen = [pairs[0] for _ in range(40)]
     assert all(x.shape == (1, 5, 5) and target[0] == 1 for x, target in seen)
@@ -163,4 +170,4 @@ def test_pairs_show_the_middles_of_both_pictures():
 def test_the_best_device_is_chosen(cuda, mps, best, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert fitting.best_device() == best
+    assert best_device() == best
