@@ -26,8 +26,8 @@ from ..table import Record, append_rows, read_table, write_table
 from .download import LOST, UNREACHABLE, Downloader, Rejection
 from .search import ENGINES, SERVERS, Page, Server, new_session
 
-# Candidates of one class from one engine; of neither, as many as of all classes. With the project's own words that is
-# some 300 pages of Openverse, which allows 200 a day without a key.
+# Candidates of one class from one engine; of neither, as many like each class and as many like none. With the project's
+# own words that is some 400 pages of Openverse, which allows 200 a day without a key.
 ENOUGH = 1500
 
 
@@ -120,7 +120,8 @@ class Scrape:
                 searches = deque(Search(provider, url, label, query) for query in queries)
                 self.searching.total += len(searches)
                 found = sum(r.label == label and r.provider == provider for r in self.records.values())
-                enough = ENOUGH * (len(self.classes.labels) if label == NEITHER else 1)
+                sides = {group.like for group in self.classes.groups} if label == NEITHER else {label}
+                enough = ENOUGH * max(len(sides), 1)
                 while searches and found < enough:
                     search = searches.popleft()
                     cursor = self.cursors.get(search, 0)
