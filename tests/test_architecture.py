@@ -14,7 +14,8 @@ COMMON = {f"{TRAINING}.classes", f"{TRAINING}.table", f"{TRAINING}.attribution"}
 SERVING = {"beercan_or_bacon.serving"}
 MAY_IMPORT = {
     "beercan_or_bacon.serving": set(),
-    f"{TRAINING}.classes": set(),
+    f"{TRAINING}.classes": {f"{TRAINING}.classes_file"},
+    f"{TRAINING}.classes_file": set(),
     f"{TRAINING}.table": set(),
     f"{TRAINING}.attribution": {f"{TRAINING}.table"},
     f"{TRAINING}.doctor": SERVING,

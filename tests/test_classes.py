@@ -86,3 +86,155 @@ def test_a_mistake_is_answered_with_a_sentence(change, said, tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(ClassesError, match="is not there"):
         load_classes(tmp_path / "classes.toml")
+
+
+FIELDS = [
+    # a text where a list is meant would search for each of its letters
+    ('["cake slice"]', '"bottle"', '[[class]] “cake”: search = "bottle" is not a list. Write search = ["bottle"].'),
+    ('["cake slice"]', "5", "[[class]] “cake”: search = 5 is not a list"),
+    ('["cake slice"]', "[42]", "[[class]] “cake”: search 1 is 42, not a text. Write it in quotes."),
+    ('["cake slice"]', '["cake", ""]', "[[class]] “cake”: search 2 is empty"),
+    ('["cake slice"]', '["  "]', "[[class]] “cake”: search 1 is empty"),
+    ('["cake slice"]', '["-bread -salt"]', "[[class]] “cake”: search 1, “-bread -salt”, only leaves words out"),
+    ('["cake slice"]', """['"cake slice']""", "a quotation mark is not closed"),
+    ('["cake slice"]', f'["{"cake " * 50}"]', "is longer than 200 characters"),
+    ('["cake slice"]', '["tea spoon"]', "“tea spoon” is searched for [[class]] “cake” and for [[class]] “spoon”"),
+    ('["cake slice"]', '["coffee"]', "“coffee” is searched for [[class]] “cake” and for [neither]"),
+    ('"cake"', '"TeaPot "', "[[class]] “TeaPot” needs a label of its own: “teapot” is another class"),
+    ('"cake"', '"Both"', "[[class]] “Both”: label “Both” is what the page answers by itself"),
+    ('"cake"', '"NEITHER"', "[[class]] “NEITHER”: label “NEITHER” is what the page answers"),
+    ('"cake"', "7", "[[class]] 2: label is 7, not a text. Write it in quotes."),
+    ('"cake"', '" "', "[[class]] 2: label is empty"),
+    ('label = "cake"', "", "[[class]] 2 needs a label"),
+    ('search = ["cake slice"]', "", "[[class]] “cake” needs searches"),
+    (
+        'search = ["cake slice"]',
+        'serach = ["cake slice"]',
+        "[[class]] “cake”: “serach” is not known. Is “search” meant?",
+    ),
+    ("title =", "titel =", "“titel” is not known. Is “title” meant?"),
+    ("title =", "colour =", "“colour” is not known. What may stand here: class, neither, tagline, title."),
+    ('"Tea, cake or both?"', "3", "title is 3, not a text"),
+    ("[neither]", "[niether]", "“niether” is not known. Is “neither” meant?"),
+    ('[[class]]\nlabel = "cake"', '[[classs]]\nlabel = "cake"', "“classs” is not known. Is “class” meant?"),
+    ("[neither]\nsearch", "[neither]\nserach", "[neither]: “serach” is not known. Is “search” meant?"),
+    ("[neither]\n", "[neither]\nlike = 'cake'\n", "[neither.like] needs searches of its own"),
+    ('["coffee"]', '["coffee"]\n[neither.pots]\nlike = "teapots"\nsearch = ["urn"]', "Is “teapot” meant?"),
+    ('["coffee"]', '["coffee"]\n[neither.pots]\nlikes = "teapot"\nsearch = ["urn"]', "[neither.pots]: “likes” is not"),
+    ('["coffee"]', '["coffee"]\n[neither.neither]\nsearch = ["urn"]', "[neither.neither] needs another name"),
+    ('[neither]\nsearch = ["coffee"]', "", "[neither] needs searches; without them all pictures would be one of"),
+    ('search = ["coffee"]', "", "[neither] needs searches; without them all pictures would be one of the classes"),
+    (
+        '[neither]\nsearch = ["coffee"]',
+        '[[neither]]\nsearch = ["coffee"]',
+        "is written with single brackets: [neither]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("there", "instead", "said"), FIELDS)
+def test_what_would_mean_something_else_is_refused(there, instead, said, tmp_path):
+    assert there in THREE
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE.replace(there, instead))
+    with pytest.raises(ClassesError) as caught:
+        load_classes(path)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")  # one mistake, one sentence
+
+
+def test_every_mistake_is_named_in_one_go(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text('titel = "A"\n[class]\nlabel = "both"\nsearch = ["", 3]\n[neither]\nsearch = "b"\n')
+    with pytest.raises(ClassesError) as caught:
+        load_classes(path)
+    first, *others = str(caught.value).splitlines()
+    assert first == f"{path} has 7 mistakes:"
+    for part in (
+        "“titel”",
+        "[[class]]",
+        "“both”",
+        "search 1 is empty",
+        "search 2 is 3",
+        "at least two",
+        'search = "b"',
+    ):
+        assert sum(part in line for line in others) >= 1, part
+
+
+def test_one_class_in_single_brackets(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text('[class]\nlabel = "a"\nsearch = ["b"]\n[neither]\nsearch = ["c"]')
+    with pytest.raises(
+        ClassesError, match=r"\[class\] is written with double brackets, once for each class: \[\[class"
+    ):
+        load_classes(path)
+
+
+def test_blanks_and_repetitions_do_not_count(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE.replace('"cake"', '" cake\t"').replace('["cake slice"]', '[" cake  slice", "cake slice"]'))
+    classes = load_classes(path)
+    assert classes.labels == ("teapot", "cake", "spoon")
+    assert classes.searches["cake"] == ("cake slice",)
+
+
+def test_without_a_title_the_labels_are_one(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE.replace("title", "tagline"))
+    classes = load_classes(path)
+    assert (classes.title, classes.tagline) == ("teapot or cake or spoon", "Tea, cake or both?")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+def test_as_editors_save_it(encoding, line, tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_bytes(THREE.replace("cake", "gâteau").replace("\n", line).encode(encoding))
+    assert load_classes(path).labels == ("teapot", "gâteau", "spoon")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("latin-1", "line 2"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("utf-32", "UTF-16"),
+    ],
+)
+def test_other_encodings_are_named_with_the_way_out(encoding, said, tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_bytes(THREE.replace("Tea,", "Thé,").encode(encoding))
+    with pytest.raises(ClassesError, match=f"{said}.*UTF-8"):
+        load_classes(path)
+
+
+def test_a_folder(tmp_path):
+    with pytest.raises(ClassesError, match=r"is a folder\. Name the file in it"):
+        load_classes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["title = ", "a = " + "[" * 5000, "a = " + "9" * 5000, "\0", "[neither]\n[neither]", "label"]
+)
+def test_what_is_not_toml(text, tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(text)
+    with pytest.raises(ClassesError, match="is not valid TOML"):
+        load_classes(path)
+
+
+def test_the_line_of_what_is_not_toml(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE + "search = \n")
+    with pytest.raises(ClassesError, match=f"at line {THREE.count(chr(10)) + 1}"):
+        load_classes(path)
+
+
+def test_a_file_that_may_not_be_read(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.symlink_to(path)  # a loop, which nobody may follow
+    with pytest.raises(ClassesError, match="cannot be read"):
+        load_classes(path)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
 
-from ..errors import ClassesError
-
-NEITHER = "neither"  # the label of pictures that show none of the classes
+from .classes_file import NEITHER, one_line, read_tables
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Group:
 class Classes:
     """What classes.toml says.
 
-    labels: the classes, in the order of the model's outputs; at least two, none called "neither".
+    labels: the classes, in the order of the model's outputs; at least two, none called "neither" or "both".
     searches: label (or "neither") -> its search terms, in the order in which they are asked.
     groups: the same searches of "neither", by kind; each stands in one group alone.
     """
@@ -50,48 +46,20 @@ class Classes:
 def load_classes(path: Path) -> Classes:
     """Read classes.toml.
 
-    Raises ClassesError when the file is missing, is not TOML, does not name at least two classes with searches, or
-    has a group that is none.
+    Raises ClassesError, naming every mistake, when the file is missing, is not TOML in UTF-8, has keys or values that
+    mean nothing here, or does not name at least two classes and searches for each and for neither.
     """
-    try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ClassesError(f"{path} is not there. Copy the project's classes.toml and put your words in.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ClassesError(f"{path} is not valid TOML: {error}.") from None
-    searches = {}
-    for entry in settings.get("class", []):
-        label, terms = str(entry.get("label", "")).strip(), tuple(entry.get("search", ()))
-        if not label or label == NEITHER or label in searches or not terms:
-            raise ClassesError(f"{path}: a [[class]] needs a label of its own (not “neither”) and searches.")
-        searches[label] = terms
+    file = read_tables(Path(path))
+    searches = {table.label: tuple(dict.fromkeys(table.search)) for table in file.classes}
+    groups = [
+        Group(name, tuple(dict.fromkeys(table.search)), one_line(table.like))
+        for name, table in (file.neither.__pydantic_extra__ or {}).items()
+    ]
+    if file.neither.search:
+        groups.insert(0, Group(NEITHER, tuple(dict.fromkeys(file.neither.search))))
     labels = tuple(searches)
-    if len(labels) < 2:
-        raise ClassesError(f"{path} names {len(labels)} classes; it takes at least two [[class]] entries.")
-    groups = tuple(read_groups(path, settings.get(NEITHER, {}), labels))
-    searches[NEITHER] = in_turn(groups)
-    if not groups:
-        raise ClassesError(f"{path}: [neither] needs searches; without them all pictures would be one of the classes.")
-    return Classes(
-        labels, searches, str(settings.get("title", " or ".join(labels))), str(settings.get("tagline", "")), groups
-    )
-
-
-def read_groups(path: Path, neither: dict[str, Any], labels: tuple[str, ...]) -> Iterable[Group]:
-    """[neither] and [neither.NAME] -> Groups. Raises ClassesError for what is no group, and for a search in two."""
-    seen: dict[str, str] = {}
-    plain = {NEITHER: {"search": neither["search"]}} if neither.get("search") else {}
-    for name, entry in {**plain, **{key: value for key, value in neither.items() if key != "search"}}.items():
-        terms = tuple(entry.get("search", ())) if isinstance(entry, dict) else ()
-        like = entry.get("like", "") if isinstance(entry, dict) else ""
-        if not terms:
-            raise ClassesError(f"{path}: [neither.{name}] needs searches.")
-        if like and like not in labels:
-            raise ClassesError(f"{path}: [neither.{name}] is like “{like}”, which is none of the classes.")
-        for term in terms:
-            if seen.setdefault(term, name) != name:
-                raise ClassesError(f"{path}: “{term}” is searched for [neither.{seen[term]}] and [neither.{name}].")
-        yield Group(name, terms, like)
+    title = file.title or " or ".join(labels)
+    return Classes(labels, searches | {NEITHER: in_turn(groups)}, title, file.tagline, tuple(groups))
 
 
 def in_turn(groups: Iterable[Group]) -> tuple[str, ...]:
