@@ -30,6 +30,7 @@ class Record:
         file "" and decision "drop"; one to be tried again (a server that stalled) has file "" and decision "".
     reason: why, in a word or two that can be counted ("near duplicate", "off-topic", "http 404", "review").
     score: how sure the decision is, 0 (surely drop) to 1 (surely keep); None when nothing was measured.
+    reviewed: a person decided; not a column, but read from data/reviews.csv. The reason is then "review".
     """
 
     label: str
@@ -48,6 +49,7 @@ class Record:
     decision: str = ""
     reason: str = ""
     score: float | None = None
+    reviewed: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Review:
     time: str = ""
 
 
-COLUMNS = tuple(field.name for field in fields(Record))
+COLUMNS = tuple(field.name for field in fields(Record) if field.name != "reviewed")
 REVIEW_COLUMNS = tuple(field.name for field in fields(Review))
 
 
@@ -118,7 +120,7 @@ def append_rows(data: Path, records: Iterable[Record]) -> None:
 
 
 def _write_rows(file: TextIO, records: Iterable[Record]) -> None:
-    table = csv.DictWriter(file, COLUMNS)
+    table = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
     for record in records:
         row = asdict(record)
         table.writerow({**row, "score": "" if record.score is None else f"{record.score:.4f}"})
@@ -166,9 +168,9 @@ def overlay(records: list[Record], reviews: dict[str, Review]) -> list[Record]:
         if not record.sha256 or not review:
             return record
         if review.decision == "keep" and kept[record.sha256] == index:
-            return replace(record, label=review.label, decision="keep", reason="review", score=1.0)
+            return replace(record, label=review.label, decision="keep", reason="review", score=1.0, reviewed=True)
         if review.decision:
-            return replace(record, decision="drop", reason="review", score=0.0)
+            return replace(record, decision="drop", reason="review", score=0.0, reviewed=True)
         if record.reason != "review":
             return record
         label = review.label if record.decision == "keep" else record.label

@@ -106,8 +106,8 @@ def test_a_person_wins_over_everything():
     records, looks, truth = noisy_search(0.2)
     junk = truth.index("junk")
     good = truth.index("teapot")
-    records[junk] = replace(records[junk], decision="keep", reason="review", score=1.0)
-    records[good] = replace(records[good], decision="drop", reason="review", score=0.0)
+    records[junk] = replace(records[junk], decision="keep", reason="review", score=1.0, reviewed=True)
+    records[good] = replace(records[good], decision="drop", reason="review", score=0.0, reviewed=True)
     judged = judge(THREE, records, looks)
     assert judged[junk] == records[junk]
     assert judged[good] == records[good]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -29,6 +30,15 @@ MIN_SIDE = 48  # pixels
 MAX_ASPECT = 5  # longer side to shorter
 MIN_CONTRAST = 4  # grey levels of 255, standard deviation
 DRAWN = 3.5  # robust standard deviations above what is usual in the class (Iglewicz and Hoaglin, 1993)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a record is kept, why not in a word or two that can be counted, and how surely it belongs, 0..1."""
+
+    decision: Literal["keep", "drop"]
+    reason: str
+    score: float
 
 
 def clean(classes: Classes, data: Path) -> None:
@@ -55,28 +65,26 @@ def clean(classes: Classes, data: Path) -> None:
 
 def fingerprint(records: list[Record]) -> str:
     """What the decisions are made from, as one number."""
-    said = [(r.label, r.url, r.sha256, r.creator, r.reason == "review" and r.decision) for r in records if r.file]
+    said = [(r.label, r.url, r.sha256, r.creator, r.reviewed and r.decision) for r in records if r.file]
     return hashlib.sha256(repr((VERSION, sorted(said))).encode()).hexdigest()
 
 
 def judge(classes: Classes, records: list[Record], looks: dict[str, Look]) -> list[Record]:
     """Decide about every record that has a file and no decision of a person."""
-    verdicts: dict[int, tuple[str, str, float | None]] = {}  # index of the record -> decision, reason, score
+    verdicts: dict[int, Verdict] = {}  # by index of the record
     of_picture: dict[str, list[int]] = defaultdict(list)  # sha256 -> records
     for index, record in enumerate(records):
-        if record.file:
-            fault = fault_of(record, looks.get(record.sha256))
-            if fault and record.reason != "review":
-                verdicts[index] = "drop", fault, 0.0
-            elif record.sha256 in looks:
-                of_picture[record.sha256].append(index)
-    pictures = list(of_picture)
-    if pictures:
-        verdicts |= judge_topic(classes, records, pictures, of_picture, looks)
+        if not record.file:
+            continue
+        fault = fault_of(record, looks.get(record.sha256))
+        if fault and not record.reviewed:
+            verdicts[index] = Verdict("drop", fault, 0.0)
+        elif record.sha256 in looks:
+            of_picture[record.sha256].append(index)
+    if of_picture:
+        verdicts |= judge_topic(classes, records, of_picture, looks)
     return [
-        replace(record, decision=verdict[0], reason=verdict[1], score=verdict[2])
-        if record.reason != "review" and (verdict := verdicts.get(index))
-        else record
+        replace(record, **asdict(verdicts[index])) if index in verdicts and not record.reviewed else record
         for index, record in enumerate(records)
     ]
 
@@ -94,101 +102,137 @@ def fault_of(record: Record, look: Look | None) -> str:
 
 
 def judge_topic(
-    classes: Classes,
-    records: list[Record],
-    pictures: list[str],
-    of_picture: dict[str, list[int]],
-    looks: dict[str, Look],
-) -> dict[int, tuple[str, str, float | None]]:
-    """Decide by what the pictures show, then keep one copy of each."""
-    seen = [looks[sha256] for sha256 in pictures]
+    classes: Classes, records: list[Record], of_picture: dict[str, list[int]], looks: dict[str, Look]
+) -> dict[int, Verdict]:
+    """Decide by what the pictures show, then keep one copy of each. Verdicts by index of the record."""
+    seen = [looks[sha256] for sha256 in of_picture]
+    found_as = [[records[index] for index in indices] for indices in of_picture.values()]  # of each picture
     copies = near_duplicates(seen)
-    creators = [{records[index].creator for index in of_picture[s]} - {""} for s in pictures]
-    groups = grouped(copies, creators)
-    said = np.array([any(records[i].reason == "review" for i in of_picture[s]) for s in pictures])
-    gone = np.array([all(records[i].decision == "drop" and records[i].reason == "review" for i in of_picture[s])
-                     for s in pictures])  # fmt: skip
+    evidence = weigh(classes, found_as, seen, grouped(copies, found_as))
+    verdicts = {
+        index: verdict_of(records[index].label, n, evidence)
+        for n, indices in enumerate(of_picture.values())
+        for index in indices
+    }
+    members: dict[int, list[int]] = defaultdict(list)  # number of a group of copies -> its records
+    for copy, indices in zip(copies, of_picture.values(), strict=True):
+        members[copy].extend(indices)
+    for indices in members.values():
+        verdicts |= one_copy({index: records[index] for index in indices}, verdicts)
+    return verdicts
 
-    def found(label: str) -> np.ndarray:
-        return np.array([
-            any(records[i].label == label and not (records[i].reason == "review" and records[i].decision == "drop")
-                for i in of_picture[s])
-            for s in pictures
-        ])  # fmt: skip
 
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of each picture, by label; each array has a number a picture.
+
+    searched: bool, it was found as the label (the neither searches too).
+    belongs: how surely it shows the class that it was found as, 0..1; it is kept from 0.5 on.
+    shows: how surely it shows the class whatever it was found as, 0..1: as surely as the best tenth of those kept.
+    drawn: how surely it is a drawing, as the class goes, 0..1.
+    """
+
+    searched: dict[str, np.ndarray]
+    belongs: dict[str, np.ndarray]
+    shows: dict[str, np.ndarray]
+    drawn: dict[str, np.ndarray]
+
+
+def weigh(classes: Classes, found_as: list[list[Record]], seen: list[Look], groups: np.ndarray) -> Evidence:
+    """Learn from all pictures what each shows. groups: int [pictures], those that may not vouch for each other."""
+    searched = {
+        label: np.array([any(r.label == label and not refused(r) for r in same) for same in found_as])
+        for label in (*classes.labels, NEITHER)
+    }
+    reviewed = np.array([any(r.reviewed for r in same) for same in found_as])
     kernel = similarity(seen)
     drawing = drawn(kernel, np.stack([look.plain for look in seen]), groups)
-    searched = {label: found(label) for label in (*classes.labels, NEITHER)}
-    alike, limit, sketched = {}, {}, {}  # label -> sureness 0..1 [n] that it belongs, is the class, is drawn
+    evidence = Evidence(searched, {}, {}, {})
     for label in classes.labels:
         other = np.any([mask for name, mask in searched.items() if name != label], axis=0)
         if not (searched[label] & ~other).any():
             raise DataError(f"There is no picture that was found as {label} alone. Give it other searches.")
-        score, threshold = on_topic(kernel, searched[label], other, said, groups)
-        alike[label] = sureness(score, threshold)
-        kept = searched[label] & (alike[label] >= 0.5)
-        limit[label] = sureness(score, np.quantile(score[kept], 0.9) if kept.any() else threshold)
-        sketched[label] = sureness(outliers(drawing, searched[label]), DRAWN)
-        alike[label] = np.where(sketched[label] > 0.5, np.minimum(alike[label], 1 - sketched[label]), alike[label])
-
-    verdicts: dict[int, tuple[str, str, float | None]] = {}
-    for n, sha256 in enumerate(pictures):
-        names = [label for label in classes.labels if searched[label][n] and alike[label][n] >= 0.5]
-        likest = max(classes.labels, key=lambda label: limit[label][n])
-        for index in of_picture[sha256]:
-            label = records[index].label
-            if label != NEITHER:
-                score = float(alike[label][n]) if label in alike else 0.0
-                reason = "drawing" if label in sketched and sketched[label][n] > 0.5 else "off-topic"
-                verdict = ("drop", reason) if label not in names else ("keep", "")
-                if len(names) > 1 and label in names:
-                    verdict = "drop", "two classes"
-            else:
-                score = float(1 - limit[likest][n])
-                verdict = ("drop", f"looks like {likest}") if score < 0.5 else ("keep", "")
-                if names:
-                    verdict, score = ("drop", "two classes"), min(score, float(1 - alike[names[0]][n]))
-            verdicts[index] = *verdict, score
-    for copy in range(copies.max() + 1):
-        members = [(n, i) for n in np.flatnonzero(copies == copy) for i in of_picture[pictures[n]]]
-        one_copy(records, members, gone, verdicts)
-    return verdicts
+        score, threshold = on_topic(kernel, searched[label], other, reviewed, groups)
+        belongs = sureness(score, threshold)
+        kept = searched[label] & (belongs >= 0.5)
+        sketched = sureness(outliers(drawing, searched[label]), DRAWN)
+        evidence.shows[label] = sureness(score, np.quantile(score[kept], 0.9) if kept.any() else threshold)
+        evidence.belongs[label] = np.where(sketched > 0.5, np.minimum(belongs, 1 - sketched), belongs)
+        evidence.drawn[label] = sketched
+    return evidence
 
 
-def grouped(copies: np.ndarray, creators: list[set[str]]) -> np.ndarray:
-    """Pictures that may not vouch for each other: copies, and pictures of one creator. Group number, int [n]."""
+def refused(record: Record) -> bool:
+    """Whether a person said that the picture does not belong."""
+    return record.reviewed and record.decision == "drop"
+
+
+def verdict_of(label: str, n: int, evidence: Evidence) -> Verdict:
+    """Keep or drop picture number n as what it was found as."""
+    names = [name for name in evidence.belongs if evidence.searched[name][n] and evidence.belongs[name][n] >= 0.5]
+    if label == NEITHER:
+        likest = max(evidence.shows, key=lambda name: float(evidence.shows[name][n]))
+        score = float(1 - evidence.shows[likest][n])
+        if names:
+            return Verdict("drop", "two classes", min(score, float(1 - evidence.belongs[names[0]][n])))
+        return Verdict("drop", f"looks like {likest}", score) if score < 0.5 else Verdict("keep", "", score)
+    if label not in evidence.belongs:  # a label of another classes.toml
+        return Verdict("drop", "off-topic", 0.0)
+    score = float(evidence.belongs[label][n])
+    if label not in names:
+        return Verdict("drop", "drawing" if evidence.drawn[label][n] > 0.5 else "off-topic", score)
+    return Verdict("drop", "two classes", score) if len(names) > 1 else Verdict("keep", "", score)
+
+
+def grouped(copies: np.ndarray, found_as: list[list[Record]]) -> np.ndarray:
+    """Pictures that may not vouch for each other: copies, and pictures of one creator. Group number, int [pictures]."""
     first: dict[str, int] = {}
     pairs = [(n, first.setdefault(f"copy {copy}", n)) for n, copy in enumerate(copies)]
+    creators = [{record.creator for record in same} - {""} for same in found_as]
     pairs += [(n, first.setdefault(f"by {name}", n)) for n, names in enumerate(creators) for name in names]
     one, other = np.array(pairs).T
     joined = np.zeros((len(copies), len(copies)), bool)
     joined[one, other] = True
-    return connected_components(joined, directed=False)[1]
+    groups: np.ndarray = connected_components(joined, directed=False)[1]
+    return groups
 
 
-def one_copy(records, members: list[tuple[int, int]], gone: np.ndarray, verdicts: dict) -> None:
-    """Of several copies of a picture keep the best: a person's choice, then a class's, then the largest."""
+def one_copy(records: dict[int, Record], verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
+    """Of the records of one picture and its copies keep the best: a person's choice, then a class's, then the largest.
 
-    def standing(member: tuple[int, int]) -> tuple:
-        record = records[member[1]]
-        person = record.reason == "review" and record.decision == "keep"
-        return person, record.label != NEITHER, record.width * record.height, record.bytes, -member[1]
+    records: by index, copies of each other. Returns the verdicts that this changes.
+    """
 
-    def kept(index: int) -> bool:
-        return (records[index] if records[index].reason == "review" else None) is None and verdicts[index][0] == "keep"
+    def chosen(index: int) -> bool:
+        return records[index].reviewed and records[index].decision == "keep"
 
-    candidates = [m for m in members if kept(m[1]) or standing(m)[0]]
-    refused = any(gone[n] for n, _ in members) and not any(standing(m)[0] for m in members)
-    best = max(candidates, key=standing, default=None)
-    for member in candidates:
-        if kept(member[1]) and (refused or member != best):
-            same = records[member[1]].sha256 == records[best[1]].sha256 and not refused
-            verdicts[member[1]] = "drop", "exact duplicate" if same else "near duplicate", verdicts[member[1]][2]
+    def standing(index: int) -> tuple[bool, bool, int, int, int]:
+        record = records[index]
+        return chosen(index), record.label != NEITHER, record.width * record.height, record.bytes, -index
+
+    kept = [i for i, record in records.items() if not record.reviewed and verdicts[i].decision == "keep"]
+    best = max([*kept, *filter(chosen, records)], key=standing, default=None)
+    if best is None:
+        return {}
+    pictures: dict[str, list[Record]] = defaultdict(list)  # sha256 -> its records
+    for record in records.values():
+        pictures[record.sha256].append(record)
+    # a picture that a person refused takes its copies with it, unless a person chose one of them
+    gone = any(all(map(refused, same)) for same in pictures.values()) and not any(map(chosen, records))
+    changed = {}
+    for index in kept:
+        if gone or index != best:
+            same = records[index].sha256 == records[best].sha256 and not gone
+            changed[index] = replace(
+                verdicts[index], decision="drop", reason=f"{'exact' if same else 'near'} duplicate"
+            )
+    return changed
 
 
 def sureness(score: np.ndarray, threshold: np.ndarray | float) -> np.ndarray:
     """0 surely not, 0.5 at the threshold, 1 surely so."""
-    return expit(4 * (score / np.maximum(threshold, 1e-6) - 1))
+    sure: np.ndarray = expit(4 * (score / np.maximum(threshold, 1e-6) - 1))
+    return sure
 
 
 def summary(records: list[Record]) -> str:
