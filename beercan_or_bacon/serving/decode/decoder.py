@@ -32,7 +32,7 @@ PLUGINS = {
     "TIFF": TiffImagePlugin.TiffImageFile,
 }
 # Bytes a pixel that the decoders hold at their peak, the picture itself included; measured at 20 megapixels and more.
-BYTES_A_PIXEL = {"AVIF": 12, "WEBP": 17, "HEIF": 5}
+BYTES_A_PIXEL = {"AVIF": 11, "WEBP": 17, "HEIF": 5}
 BYTES_A_PIXEL_ELSE = 4
 MAX_PIXELS = 50_000_000  # phones take photographs of 12, 24 and 48 megapixels
 MAX_LINE_PIXELS = 220_000_000  # of a JPEG decoded line by line, at an eighth; the largest phones reach 200 megapixels
@@ -43,6 +43,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 
+pillow_heif.options.DECODE_THREADS = 2  # each has a stack that counts
 Image.MAX_IMAGE_PIXELS = None  # the bounds above speak first
 
 
