@@ -53,3 +53,16 @@ def test_named_files_exist():
     named = set(re.findall(rf"`((?:{folders})/[\w./-]*|\w+\.(?:py|txt|toml))`", README))
     assert {"train.py", "app.py", "classes.toml", "examples/render.py"} <= named
     assert not {name for name in named if not (ROOT / name).exists()}
+
+
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in (".", "docs", "embed", "benchmarks", "notebooks", "fuzz", "tests")
+    for path in (ROOT / folder).glob("*.md")
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_line_length_of_prose(page):
+    prose = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.S).splitlines()
+    assert not [line for line in prose if len(line) > 120 and not line.startswith(("|", "![", "[![", "    "))]
