@@ -1,46 +1,44 @@
-// The page: a picture in by drop, paste, file, camera or example; the verdict out. The work is done in worker.js.
+// The page: a picture in, the verdict out. The work is done in worker.js; what few visitors ask for comes when they do.
 
 import "./files.js";
+import { askAboutFile, startWorker } from "./answers.js";
+import { allowed, listen } from "./intake.js";
+import { buildBars, drawHeat, say, setBars, showVerdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
-const COLOURS = 5; // --bcob-class-0 ... in style.css
 let about; // classifier.json; all below is ready for a visitor before it is here
-const colour = (index) => `var(--bcob-class-${index % COLOURS})`;
 
-// ---- the worker ----
+// ---- the classifier ----
+
+let attempts = 0;
 
 /** Fetch classifier.json, then start the worker, which fetches the rest. */
 async function begin() {
+  const cache = attempts++ ? "reload" : "default"; // what came wrong once may lie in the browser's own cache
   try {
-    const response = await fetch("classifier.json");
+    const response = await fetch("classifier.json", { cache });
     if (!response.ok) throw new Error(`status ${response.status}`);
-    about = await response.json();
+    about = checked(await response.json().catch(() => null));
   } catch (error) {
     const why = navigator.onLine === false ? "You seem to be offline." : `(${error.message})`;
     return showFailure(`The classifier could not be loaded. ${why}`);
   }
-  buildBars();
-  startWorker();
+  buildBars(about);
+  startWorker(about, cache, {
+    progress: (share) => ($("progress").value = share),
+    ready: () => ($("loading").hidden = true),
+    failed: showFailure,
+  });
 }
 
-let worker;
-let latest = { id: 0 }; // {id, file}: answers to earlier pictures are ignored
-
-function startWorker() {
-  // begun from a blob, because only then is a worker bound by the page's Content-Security-Policy
-  const script = `import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`;
-  worker = new Worker(URL.createObjectURL(new Blob([script], { type: "text/javascript" })), { type: "module" });
-  worker.onmessage = ({ data }) => {
-    if ("progress" in data) $("progress").value = data.progress;
-    else if ("ready" in data) $("loading").hidden = true;
-    else if ("failed" in data) showFailure(data.failed);
-    else if (data.id !== latest.id) return;
-    else if ("error" in data) showError(data.error);
-    else showPrediction(data);
-  };
-  worker.onerror = (event) => showFailure(`The classifier could not start. ${event.message ?? ""}`);
-  worker.postMessage({ description: about });
-  if (latest.file) worker.postMessage(latest);
+/** A network that wants one to log in answers everything with a page of its own. */
+function checked(description) {
+  const { labels, thresholds, close, input } = description ?? {};
+  const each = [labels, thresholds, close].every((list) => Array.isArray(list) && list.length === labels.length);
+  if (!each || !(labels.length > 1) || !(input?.size > 0) || input.fill?.length !== 3) {
+    throw new Error("what came is not a classifier; does this network want you to log in first?");
+  }
+  return description;
 }
 
 function showFailure(sentence) {
@@ -50,74 +48,77 @@ function showFailure(sentence) {
 }
 
 $("retry").onclick = () => {
-  worker?.terminate();
   $("status").textContent = "Fetching the classifier, once";
   $("progress").hidden = false;
   $("retry").hidden = true;
   begin();
 };
 
-// ---- a picture in ----
+// ---- one picture ----
 
-function classify(file) {
-  stopCamera();
-  latest = { id: latest.id + 1, file };
-  worker?.postMessage(latest);
-  show(URL.createObjectURL(file));
+let latest = 0; // which picture is shown: answers to earlier ones are ignored
+
+/** Show a picture and what the classifier says of it. @param {Blob} file */
+async function classify(file) {
+  const mine = show(file);
   say("Looking…", "");
   document.body.classList.add("pending");
+  try {
+    const answer = await askAboutFile(file);
+    if (mine === latest) showAnswer(answer);
+  } catch (error) {
+    if (mine === latest) showError(error.message);
+  }
 }
 
-/** Show the picture in the frame, or with "" the place to drop one. */
-function show(url) {
+/** Show the picture in the frame, or without one the place to drop it. */
+function show(file) {
+  stopCamera();
   URL.revokeObjectURL($("shown").src);
-  $("shown").src = url;
-  $("shown").hidden = !url;
-  $("drop").hidden = Boolean(url);
+  $("shown").src = file ? URL.createObjectURL(file) : "";
+  $("shown").hidden = !file;
+  $("drop").hidden = Boolean(file);
   $("heat").hidden = $("looked").disabled = true;
   for (const button of $("examples").querySelectorAll("button")) button.ariaPressed = "false";
+  return ++latest;
 }
 
-/** Take the picture out of what was dropped or pasted. */
-function take(transfer) {
-  const files = [...transfer.files];
-  const file = files.find(({ type }) => type.startsWith("image/")) ?? files[0];
-  if (file) classify(file);
-  else if (transfer.types.length) showError("That is not a picture but text or a link. Save the picture, then drop the file.");
+function showAnswer({ width, height, prediction }) {
+  showVerdict(prediction);
+  drawHeat(prediction, width, height);
+  $("looked").disabled = false;
+  showHeat();
+  inSight();
+  document.dispatchEvent(new CustomEvent("prediction", { detail: prediction }));
 }
 
-addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dragging");
-});
-addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("dragging"));
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dragging");
-  take(event.dataTransfer);
-});
-addEventListener("paste", (event) => take(event.clipboardData));
+function showError(sentence) {
+  show();
+  say("Hm.", sentence);
+  setBars(null);
+  inSight();
+}
 
-$("drop").onclick = $("choose").onclick = () => $("file").click();
-$("file").onchange = () => {
-  if ($("file").files.length) classify($("file").files[0]);
-  $("file").value = ""; // so that the same file can be chosen again
+/** On a phone the verdict may be off the screen when an example is tapped. */
+function inSight() {
+  const { top, bottom } = $("said").getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  $("stage").scrollIntoView({ block: "start", behavior });
+}
+
+$("looked").onclick = () => {
+  $("looked").ariaPressed = String($("looked").ariaPressed !== "true");
+  showHeat();
 };
 
-const allowed = (feature) => document.featurePolicy?.allowsFeature(feature) ?? true; // an iframe may lack it
+function showHeat() {
+  $("heat").hidden = $("looked").ariaPressed !== "true";
+}
 
-$("paste").hidden = !(navigator.clipboard?.read && allowed("clipboard-read"));
-$("paste").onclick = async () => {
-  try {
-    for (const item of await navigator.clipboard.read()) {
-      const type = item.types.find((type) => type.startsWith("image/"));
-      if (type) return classify(await item.getType(type));
-    }
-    showError("There is no picture in the clipboard. Copy one first.");
-  } catch {
-    showError("The browser does not let this page see the clipboard. Press Ctrl+V (on a Mac ⌘V) instead.");
-  }
-};
+listen((files) => classify(files[0]), showError);
+
+// ---- the camera ----
 
 $("camera").hidden = !(navigator.mediaDevices?.getUserMedia && allowed("camera"));
 $("camera").onclick = async () => {
@@ -150,98 +151,6 @@ function stopCamera() {
 function setShooting(on) {
   document.body.classList.toggle("shooting", on);
   $("video").hidden = $("shoot").hidden = $("cancel").hidden = !on;
-}
-
-// ---- the verdict out ----
-
-function say(word, words, accent = "") {
-  document.body.classList.remove("pending");
-  $("word").textContent = word;
-  $("word").style.setProperty("--accent", accent);
-  $("words").textContent = words;
-}
-
-function showError(sentence) {
-  latest = { id: latest.id + 1 };
-  show("");
-  say("Hm.", sentence);
-  setBars(null);
-}
-
-function showPrediction({ width, height, prediction }) {
-  const { verdict, labels, probabilities } = prediction;
-  const accent = labels.length === 1 ? colour(about.labels.indexOf(labels[0])) : `var(--bcob-${labels.length ? "text" : "neither"})`;
-  say(verdict, sureness(prediction), accent);
-  setBars(probabilities);
-  drawHeat(prediction, width, height);
-  $("looked").disabled = false;
-  showHeat();
-  document.dispatchEvent(new CustomEvent("prediction", { detail: prediction }));
-}
-
-/** How sure, in words: the least sure of the answers, one a class. */
-function sureness({ close, probabilities }) {
-  if (close.length) return `A close call: ${new Intl.ListFormat("en").format(close)} could go either way.`;
-  const least = Math.min(...probabilities.map((p, i) => (p >= about.thresholds[i] ? p : 1 - p)));
-  return least >= 0.95 ? "Very sure." : least >= 0.8 ? "Fairly sure." : "Not very sure.";
-}
-
-function buildBars() {
-  $("bars").replaceChildren(...about.labels.map((label, index) => {
-    const row = document.createElement("li");
-    row.innerHTML = `<span class="name"></span><span class="share"></span>
-      <span class="bar"><span class="fill"></span><span class="tick"></span></span>`;
-    row.style.setProperty("--accent", colour(index));
-    row.querySelector(".name").textContent = label;
-    row.querySelector(".tick").style.left = `${100 * about.thresholds[index]}%`;
-    return row;
-  }));
-}
-
-function setBars(probabilities) {
-  [...$("bars").children].forEach((row, i) => {
-    row.querySelector(".fill").style.width = `${100 * (probabilities?.[i] ?? 0)}%`;
-    const percent = Math.min(99, Math.max(1, Math.round(100 * probabilities?.[i]))); // nothing is certain
-    row.querySelector(".share").textContent = probabilities ? `${percent} %` : "";
-  });
-}
-
-// ---- where it looked ----
-
-$("looked").onclick = () => {
-  $("looked").ariaPressed = String($("looked").ariaPressed !== "true");
-  showHeat();
-};
-
-function showHeat() {
-  $("heat").hidden = $("looked").ariaPressed !== "true";
-}
-
-/** Dark where it did not look, tinted in the colours of the classes in the verdict (of all, if neither) where it did. */
-function drawHeat({ labels, heatmap }, width, height) {
-  const drawn = about.labels.flatMap((label, i) => (labels.includes(label) || labels.length === 0 ? [i] : []));
-  const colours = [...document.querySelectorAll(".fill")].map((fill) =>
-    getComputedStyle(fill).backgroundColor.match(/[\d.]+/g).map(Number));
-  const cells = heatmap.width * heatmap.height;
-  const image = new ImageData(heatmap.width, heatmap.height);
-  for (let cell = 0; cell < cells; cell++) {
-    const heats = drawn.map((index) => heatmap.data[index * cells + cell]);
-    const heat = Math.max(...heats);
-    const tint = colours[drawn[heats.indexOf(heat)]];
-    const alpha = 0.75 - 0.45 * heat; // of black where cold, of the tint where hot
-    image.data.set([...tint.map((value) => value * heat), 255 * alpha], cell * 4);
-  }
-  const map = new OffscreenCanvas(heatmap.width, heatmap.height);
-  map.getContext("2d").putImageData(image, 0, 0);
-  const side = Math.max(width, height), scale = heatmap.width / side, shrink = Math.min(1, 800 / side);
-  const canvas = $("heat");
-  canvas.width = Math.max(1, Math.round(width * shrink));
-  canvas.height = Math.max(1, Math.round(height * shrink));
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  // the map lies over the padded square, of which the picture is the middle
-  context.drawImage(map, ((side - width) / 2) * scale, ((side - height) / 2) * scale, width * scale, height * scale,
-    0, 0, canvas.width, canvas.height);
 }
 
 // ---- examples, and the page around this one ----
@@ -281,6 +190,7 @@ function announceHeight() {
 const theme = new URLSearchParams(location.search).get("__theme"); // as Gradio's pages have it
 if (theme) document.documentElement.dataset.theme = theme;
 buildExamples();
+document.documentElement.dataset.begun = ""; // from here on this file says what goes wrong, and not index.html
 await begin();
 if (self !== top) new ResizeObserver(announceHeight).observe(document.body);
 try {

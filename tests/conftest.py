@@ -20,6 +20,8 @@ from hub_server import Hub
 from huggingface_hub import close_session, constants
 from onnx import TensorProto, helper
 from PIL import Image
+from static_site import VERDICTS, Site
+from static_site import visit as visit_static
 
 ROOT = Path(__file__).parent.parent
 LABELS = ["beer can", "bacon"]
@@ -210,3 +212,60 @@ def server(tiny_model, tmp_path_factory):
     yield Server(url, process)
     process.terminate()
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """The static page with the tiny model and four examples."""
+    from beercan_or_bacon.training.publish.static import build_embed
+
+    here = tmp_path_factory.mktemp("embed")
+    (here / "examples").mkdir()
+    for verdict in VERDICTS:
+        Image.new("RGB", (640, 480), COLOURS[verdict]).save(here / "examples" / f"{verdict}.jpg")
+    examples = [here / "examples" / f"{verdict}.jpg" for verdict in VERDICTS]
+    return build_embed(write_tiny_model(here / "model"), here / "page", examples)
+
+
+@pytest.fixture
+def site(folder):
+    """The static page on a plain web server."""
+    site = Site(folder)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def page(browser, site):
+    """The static page, open in Chromium."""
+    with visit_static(browser, site.url) as page:
+        yield page
+
+
+@pytest.fixture
+def visit(browser, server):
+    """visit(path, others, **context) -> a fresh visitor's page, which asks nothing of any server but `others`."""
+    from gradio_page import word
+    from playwright.sync_api import expect
+
+    contexts, complaints, allowed = [], [], [server.url, "data:", "blob:"]
+
+    def visit(path: str = "/", others: tuple[str, ...] = (), **context):
+        allowed.extend(others)
+        contexts.append(browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **context}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: check(request.url))
+        page.goto(server.url + path)
+        expect(word(page)).to_have_text("Well?", timeout=60_000)
+        expect(page.locator("#bcob-upload button").first).to_be_visible()  # the parts come one after the other
+        return page
+
+    def check(url: str) -> None:
+        if not url.startswith(tuple(allowed)):
+            complaints.append(url)
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints

@@ -8,12 +8,25 @@ import gradio as gr
 
 from .classifier import Description
 
+PERMISSIONS = "camera; clipboard-read; clipboard-write; web-share"
+HEIGHT = (
+    640  # pixels: the verdict, and on a wide page all but the small print (measured by tests/serving/test_snippet.py)
+)
+
+
+def iframe_snippet(address: str, title: str) -> str:
+    """Two lines of HTML for a page of somebody's own, the same for both of ours; the second fits it to its height."""
+    return (
+        f'<iframe src="{address}" title="{escape(title)}" style="width: 100%; height: {HEIGHT}px; border: 0"'
+        f' allow="{PERMISSIONS}"></iframe>\n'
+        '<script>addEventListener("message", (e) => { for (const f of document.querySelectorAll("iframe"))'
+        ' if (f.contentWindow === e.source && e.data.bcobHeight) f.style.height = e.data.bcobHeight + "px"; })</script>'
+    )
+
+
 # {here} becomes the page's own address, in the browser.
 SNIPPETS = {
-    "In a page of yours": """\
-<iframe src="{here}/" title="TITLE" style="width: 100%; height: 640px; border: 0"
-  allow="camera; clipboard-read; clipboard-write"></iframe>""",
-    "As a web component, as tall as it needs to be": """\
+    "As a web component": """\
 <script type="module" src="https://gradio.s3-us-west-2.amazonaws.com/GRADIO/gradio.js"></script>
 <gradio-app src="{here}/"></gradio-app>""",
     "From Python (pip install gradio_client)": """\
@@ -36,15 +49,15 @@ curl -sN {here}/gradio_api/call/predict/$event""",
 def embed_html(title: str) -> str:
     """Snippets to copy; page.js writes the page's address into them."""
     parts = []
-    for heading, code in SNIPPETS.items():
-        code = code.replace("TITLE", title.replace('"', "&quot;")).replace("GRADIO", gr.__version__)
+    for heading, code in {"In a page of yours": iframe_snippet("{here}/", title), **SNIPPETS}.items():
+        code = code.replace("GRADIO", gr.__version__)
         parts.append(
             f'<h3>{heading}</h3><div class="bcob-code"><pre tabindex="0"><code>{escape(code)}</code></pre>'
             '<button type="button" class="bcob-button bcob-copy">Copy</button></div>'
         )
     return (
         f'<details class="bcob-more"><summary>Embed this</summary>{"".join(parts)}'
-        "<p>From 600 pixels of width it takes 640 of height; on a phone the verdict ends at 640 and the rest at 960. "
+        "<p>The second line of the first lets it be as tall as it needs to be. "
         "Add ?__theme=light or ?__theme=dark to the address to choose the colours yourself.</p></details>"
     )
 

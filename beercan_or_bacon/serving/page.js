@@ -1,33 +1,25 @@
-// Draws a verdict. Gradio runs this once, as the body of a function, with
-// element: the panel; props: value ({label, confidences}, {error} or null), labels, thresholds, close; watch(prop, callback).
+// Draws a verdict. Gradio runs this once, behind words.js and drop.js as the body of a function, with
+// element: the panel; props: value ({label, confidences}, {error} or null), labels, thresholds, close, most_bytes,
+// too_large; watch(prop, callback).
 const stage = element.closest("#bcob-stage");
 const page = element.closest(".gradio-container");
 const find = (selector) => element.querySelector(selector);
 const [word, words, where] = [".bcob-word", ".bcob-words", ".bcob-where"].map(find);
 const idle = { word: word.textContent, words: words.textContent };
-const list = (names) => names.join(" and ").replace(/ and (?=.* and )/g, ", ");
-
-// How sure, in words: the least sure of the answers, one a class
-function sureness(shares) {
-  const near = props.labels.filter((_, i) => props.close[i][0] <= shares[i] && shares[i] <= props.close[i][1]);
-  if (near.length) return `A close call: ${list(near)} could go either way.`;
-  const least = Math.min(...shares.map((p, i) => (p >= props.thresholds[i] ? p : 1 - p)));
-  return least >= 0.95 ? "Very sure." : least >= 0.8 ? "Fairly sure." : "Not very sure.";
-}
 
 function show(answer) {
+  answer ??= refused ? { error: refused } : null;
   const verdict = answer?.label ? answer : null;
   const shares = props.labels.map((_, i) => verdict?.confidences[i].confidence ?? 0);
   const present = shares.flatMap((share, i) => (share >= props.thresholds[i] ? [i] : []));
   element.querySelectorAll(".bcob-row").forEach((row, i) => {
-    const percent = Math.min(99, Math.max(1, Math.round(100 * shares[i]))); // nothing is certain
     row.querySelector(".bcob-fill").style.width = `${100 * shares[i]}%`;
-    row.querySelector(".bcob-share").textContent = verdict ? `${percent} %` : "";
+    row.querySelector(".bcob-share").textContent = verdict ? `${percent(shares[i])} %` : "";
   });
   const colour = !verdict ? "muted" : !present.length ? "neither" : present.length > 1 ? "text" : `class-${present[0] % 5}`;
   word.style.setProperty("--accent", `var(--bcob-${colour})`);
   word.textContent = verdict?.label ?? (answer ? "Hm." : idle.word);
-  words.textContent = verdict ? sureness(shares) : (answer?.error ?? idle.words);
+  words.textContent = verdict ? `${sureness(props, shares)} ${note}`.trim() : (answer?.error ?? idle.words);
   where.disabled = !verdict;
   if (!verdict) look(false);
   stage.classList.remove("bcob-pending");
@@ -40,36 +32,35 @@ function look(pressed) {
 }
 
 where.addEventListener("click", () => look(where.getAttribute("aria-pressed") != "true"));
-watch("value", () => show(props.value));
-document.addEventListener("bcob-answered", () => show(props.value)); // the value may be the one before
-document.addEventListener("bcob-failed", () => show({ error: "The page is busy. Try again in a moment." }));
-document.addEventListener("bcob-asked", () => {
+function waitFor(what) {
   stage.classList.remove("bcob-unreadable");
   stage.classList.add("bcob-pending");
   word.style.removeProperty("--accent");
-  [word.textContent, words.textContent] = ["Looking…", ""];
+  [word.textContent, words.textContent] = [what, ""];
+}
+
+// On a phone the verdict may be off the screen when an example is tapped
+function inSight() {
+  const { top, bottom } = element.querySelector(".bcob-said").getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  stage.scrollIntoView({ block: "start", behavior });
+}
+
+watch("value", () => show(props.value));
+document.addEventListener("bcob-answered", () => {
+  show(props.value); // the value may be the one before
+  if (props.value) inSight();
+});
+document.addEventListener("bcob-failed", () => show({ error: "The page is busy. Try again in a moment." }));
+document.addEventListener("bcob-asked", () => {
+  refused = "";
+  waitFor("Looking…");
 });
 
 // A picture the browser cannot show (HEIC, TIFF): the answer's own rendering of it stands in
 for (const event of ["load", "error"])
   stage.addEventListener(event, ({ target }) => target.matches("#bcob-upload img") && stage.classList.toggle("bcob-unseen", event == "error"), true);
-
-// A picture may be dropped or pasted anywhere on the page. A file whose kind the browser does not know (HEIC, in many)
-// is left for the server to judge.
-function give(event, transfer) {
-  const file = transfer?.files[0];
-  if (!file) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const files = new DataTransfer();
-  files.items.add(file.type ? file : new File([file], file.name, { type: "image/unknown" }));
-  const input = page.querySelector("#bcob-upload input[type=file]");
-  input.files = files.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-}
-document.addEventListener("paste", (event) => give(event, event.clipboardData), true);
-document.addEventListener("drop", (event) => give(event, event.dataTransfer), true);
-document.addEventListener("dragover", (event) => event.preventDefault());
 
 // "Embed this": this page's own address, without its parameters, in every snippet
 const here = window.location.origin + window.location.pathname.replace(/\/$/, "");
@@ -87,3 +78,10 @@ page.addEventListener("click", async ({ target }) => {
   target.textContent = "Copied";
   setTimeout(() => (target.textContent = "Copy"), 1500);
 });
+
+// A page that holds this one in an iframe may fit it: {bcobHeight: CSS pixels}
+if (self !== top) {
+  const content = page.querySelector(".main");
+  const announce = () => parent.postMessage({ bcobHeight: Math.ceil(content.getBoundingClientRect().bottom + scrollY) }, "*");
+  new ResizeObserver(announce).observe(content);
+}

@@ -25,10 +25,10 @@ from ..errors import PictureError
 from .about import about_html, embed_html
 from .api import verdict_route
 from .classifier import Classifier, Description, Prediction
-from .pictures import MAX_BYTES, read_picture
-from .uploads import UploadsOnly, open_upload
+from .pictures import MAX_BYTES, TOO_LARGE, open_picture
 
 HERE = Path(__file__).parent
+SCRIPTS = ("words.js", "drop.js", "page.js")  # one function's body
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
 SESSIONS = 256  # that Gradio keeps 20 KB each of, though this page has no state; each call of the API is one
 PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
@@ -42,7 +42,7 @@ gradio.component_meta.create_or_modify_pyi = lambda *_: None
 
 
 class Picture(gr.Image):
-    """A picture from the visitor, decoded by `read_picture` instead of Gradio."""
+    """A picture from the visitor, decoded by `open_picture` instead of Gradio."""
 
     is_template = True  # the browser's part is gr.Image's
 
@@ -51,10 +51,17 @@ class Picture(gr.Image):
         if payload is None:
             return None
         try:
-            with open_upload(payload.path) as file:
-                return read_picture(file).picture
+            if not payload.path:
+                raise PictureError("Send the picture as a file.")
+            return open_picture(Path(payload.path))
         except PictureError as error:
             return error
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path):
+        """Uploads only: the server fetches nothing on a visitor's behalf."""
+        if str(url_or_file_path).startswith(("http://", "https://")):
+            raise gr.Error("Send the picture as a file, not as an address.", print_exception=False)
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
 
 
 class HeatMap(gr.Image):
@@ -87,7 +94,7 @@ class Verdict(gr.HTML):
         )
         super().__init__(
             html_template="${skeleton}",  # constant, so that a new value moves the bars instead of replacing them
-            js_on_load=(HERE / "page.js").read_text(encoding="utf-8"),
+            js_on_load="\n".join((HERE / name).read_text(encoding="utf-8").replace("export ", "") for name in SCRIPTS),
             skeleton=(
                 '<div class="bcob-panel"><div class="bcob-said" role="status"><p class="bcob-word">Well?</p>'
                 '<p class="bcob-words">Drop a picture, paste one or take one: the answer comes by itself.</p></div>'
@@ -98,6 +105,8 @@ class Verdict(gr.HTML):
             labels=list(about.labels),
             thresholds=list(about.thresholds),
             close=[list(bounds) for bounds in about.close],
+            most_bytes=MAX_BYTES,
+            too_large=TOO_LARGE,
             apply_default_css=False,
             **more,
         )
@@ -138,8 +147,7 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
     def pick(event: gr.EventData):
         return str(examples[event.index])
 
-    with UploadsOnly(title=about.title, analytics_enabled=False) as page:
-        page.own = frozenset(map(str, examples))
+    with gr.Blocks(title=about.title, analytics_enabled=False) as page:
         gr.HTML(f"<h1>{escape(about.title)}</h1><p>{escape(about.tagline)}</p>", elem_id="bcob-title")
         if note:
             gr.HTML(escape(note), elem_id="bcob-note")

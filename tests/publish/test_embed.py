@@ -1,13 +1,8 @@
 """The static page: built by train.py, served by a plain web server, used in Chromium, held to Python's answers."""
 
 import base64
-import functools
-import http.server
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,118 +10,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import COLOURS, write_tiny_model
 from PIL import Image, ImageDraw
+from static_site import VERDICTS, Site, answer, choose, visit
 
 import train
 from beercan_or_bacon.errors import EmbedError
+from beercan_or_bacon.serving.about import PERMISSIONS
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.pictures import open_picture
 from beercan_or_bacon.training.publish import static
-
-VERDICTS = ("beer can", "bacon", "both", "neither")
-
-
-class Site:
-    """A folder on a plain static server, without special headers; sent: the bytes of each answer's body by path."""
-
-    def __init__(self, folder: Path):
-        self.sent: dict[str, int] = {}
-        self.missing: set[str] = set()  # paths that are answered with a 404
-        self.gate = threading.Event()  # the model is sent only while it is set
-        self.gate.set()
-        self.gzip_header = False
-        site = self
-
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                path = self.path.split("?")[0]
-                if path in site.missing:
-                    return self.send_error(404)
-                if path == "/model.onnx":
-                    site.gate.wait(30)
-                super().do_GET()
-
-            def end_headers(self):
-                if site.gzip_header and ".gz" in self.path:
-                    self.send_header("Content-Encoding", "gzip")
-                super().end_headers()
-
-            def copyfile(self, source, outputfile):
-                body = source.read()
-                site.sent[self.path] = site.sent.get(self.path, 0) + len(body)
-                outputfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-        self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """The page with the tiny model and four examples."""
-    here = tmp_path_factory.mktemp("embed")
-    (here / "examples").mkdir()
-    for verdict in VERDICTS:
-        Image.new("RGB", (640, 480), COLOURS[verdict]).save(here / "examples" / f"{verdict}.jpg")
-    examples = [here / "examples" / f"{verdict}.jpg" for verdict in VERDICTS]
-    return static.build_embed(write_tiny_model(here / "model"), here / "page", examples)
-
-
-@pytest.fixture
-def site(folder):
-    site = Site(folder)
-    yield site
-    site.close()
-
-
-@contextmanager
-def visit(browser, url: str, complaints: tuple[str, ...] = (), **options) -> Iterator:
-    """The page, open, in a browser profile of its own.
-
-    An error in its console that contains none of `complaints`, or a request to another origin, fails the test.
-    """
-    context = browser.new_context(**options)
-    errors, requested = [], []
-    context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    context.on("request", lambda request: requested.append(request.url))
-    try:
-        page = context.new_page()
-        page.goto(url)
-        page.wait_for_selector("#bars li, #retry:not([hidden])")
-        yield page
-    finally:
-        context.close()
-    assert not [error for error in errors if not any(known in error for known in complaints)]
-    assert not [address for address in requested if not address.startswith((url.split("?")[0], "blob:", "data:"))]
-
-
-@pytest.fixture
-def page(browser, site):
-    with visit(browser, site.url) as page:
-        yield page
-
-
-def answer(page, give) -> dict:
-    """Do what gives the page a picture; the prediction that it shows then."""
-    page.evaluate(
-        "window.answer = null, document.addEventListener('prediction', (e) => window.answer = e.detail, {once: true})"
-    )
-    give()
-    return page.wait_for_function("() => window.answer", polling=50).json_value()
-
-
-def choose(page, path: Path) -> dict:
-    return answer(page, lambda: page.set_input_files("#file", path))
 
 
 def busy_picture(seed: int, size: tuple[int, int]) -> Image.Image:
@@ -388,7 +279,7 @@ def test_the_snippet_in_a_blog_of_another_origin(browser, site, page, tmp_path, 
     (tmp_path / "blog/index.html").write_text(f"<!doctype html><title>A blog</title>{snippet}")
     blog = Site(tmp_path / "blog")
     (tmp_path / "blog/index.html").write_text(
-        f"<!doctype html><title>A blog</title>{snippet}".replace('allow="camera; clipboard-read"', "")
+        f"<!doctype html><title>A blog</title>{snippet}".replace(f'allow="{PERMISSIONS}"', "")
     )
     context = browser.new_context(viewport={"width": 600, "height": 700})
     outside = context.new_page()

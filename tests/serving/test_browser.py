@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import http.server
 import threading
@@ -11,55 +10,11 @@ import pillow_heif
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import COLOURS
+from gradio_page import give, word
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from beercan_or_bacon.serving.about import SNIPPETS
-
-# Fires real events with a real file at an element, as a drop or a paste does.
-GIVE = """([selector, kind, name, type, data]) => {
-  const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-  const transfer = new DataTransfer();
-  transfer.items.add(new File([bytes], name, { type }));
-  const target = document.querySelector(selector), how = { bubbles: true, cancelable: true };
-  if (kind == "paste") target.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, ...how }));
-  else for (const step of ["dragenter", "dragover", "drop"])
-    target.dispatchEvent(new DragEvent(step, { dataTransfer: transfer, ...how }));
-}"""
-expect.set_options(timeout=20_000)
-
-
-def give(frame, path, how: str = "drop", on: str = "#bcob-upload button", kind: str = "image/jpeg") -> None:
-    frame.evaluate(GIVE, [on, how, path.name, kind, base64.b64encode(path.read_bytes()).decode()])
-
-
-def word(page):
-    return page.locator(".bcob-word")
-
-
-@pytest.fixture
-def visit(browser, server):
-    """visit(**context) -> a fresh visitor's page; nothing may be asked of any other server, nor fail in the console."""
-    contexts, complaints = [], []
-
-    def visit(path: str = "/", **context) -> Page:
-        contexts.append(browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **context}))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: check(request.url))
-        page.goto(server.url + path)
-        expect(word(page)).to_have_text("Well?")
-        expect(page.locator("#bcob-upload button").first).to_be_visible()  # the parts come one after the other
-        return page
-
-    def check(url: str) -> None:
-        if not url.startswith((server.url, "data:", "blob:")):
-            complaints.append(url)
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert not complaints
 
 
 @pytest.mark.parametrize("how", ["drop", "paste"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import tempfile
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from huggingface_hub import HfApi, RepoCard, RepoUrl
 from huggingface_hub.errors import HfHubHTTPError
 
 from ...errors import HubError
+from ...serving.about import iframe_snippet
 from ...serving.check import MAX_BYTES, check_model
 from ...serving.classifier import Description
 from .model import Commit, commit_files, create, read_pushed, told
@@ -74,8 +74,7 @@ def publish_space(
         host = HfApi().space_info(space).host or address(space, static=static)
     print(f"{'Uploaded' if commit.new else 'Nothing has changed in'} {url} ({commit.sha})")
     print(f"It serves {f'{pinned.repo} {pinned.sha}' if pinned and not static else f'the model in {model}'}")
-    print(f'<iframe src="{host}" title="{html.escape(title)}" style="width: 100%; height: 600px; border: 0"')
-    print('  allow="camera; clipboard-read; clipboard-write"></iframe>')
+    print(iframe_snippet(host, title))
     return commit
 
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -18,10 +19,12 @@ import requests
 from PIL import Image
 
 from ...errors import EmbedError
-from ...serving.about import facts_html
-from ...serving.classifier import Classifier
+from ...serving.about import facts_html, iframe_snippet
+from ...serving.classifier import Classifier, Description
 
 PAGE = Path(__file__).parents[3] / "embed"
+SERVING = Path(__file__).parents[2] / "serving"
+SHARED = ("words.js",)  # what both pages have in common
 
 # onnxruntime-web as npm has it; `npm view onnxruntime-web@1.30.0 dist` prints the same address and hash.
 RUNTIME_VERSION = "1.30.0"
@@ -45,11 +48,9 @@ def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         building = Path(temporary) / "page"
         shutil.copytree(PAGE, building, ignore=shutil.ignore_patterns("*.md"))
-        page = (building / "index.html").read_text(encoding="utf-8")
-        facts = facts_html(about, "the one in this page")
-        for place, text in [("title", escape(about.title)), ("tagline", escape(about.tagline)), ("about", facts)]:
-            page = page.replace("{{" + place + "}}", text)
-        (building / "index.html").write_text(page, encoding="utf-8")
+        for name in SHARED:
+            shutil.copyfile(SERVING / name, building / name)
+        _write_page(building / "index.html", about)
         for name in ("classifier.json", "model.onnx"):
             shutil.copyfile(model / name, building / name)
         _unpack_runtime(tarball, building / "runtime")
@@ -60,6 +61,22 @@ def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
             shutil.rmtree(out)
         building.rename(out)
     return out
+
+
+def _write_page(path: Path, about: Description) -> None:
+    """Put the model's words into the page, and the hash of its one inline script, which the page's policy names."""
+    page = path.read_text(encoding="utf-8")
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)[1]
+    words = {
+        "title": escape(about.title),
+        "tagline": escape(about.tagline),
+        "about": facts_html(about, "the one in this page"),
+        "snippet": escape(iframe_snippet("{here}", about.title), quote=False),
+        "script": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+    }
+    for place, text in words.items():
+        page = page.replace("{{" + place + "}}", text)
+    path.write_text(page, encoding="utf-8")
 
 
 def runtime_tarball() -> Path:
@@ -99,7 +116,7 @@ def _unpack_runtime(tarball: Path, folder: Path) -> None:
 
 
 def _copy_examples(examples: list[Path], folder: Path) -> list[dict[str, str]]:
-    """The pictures and small copies of them; the addresses of both, relative to the page."""
+    """The pictures and small copies of them; their addresses relative to the page, and the pictures' hashes."""
     folder.mkdir()
     shown = []
     for path in examples:
@@ -108,28 +125,39 @@ def _copy_examples(examples: list[Path], folder: Path) -> list[dict[str, str]]:
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             image.convert("RGB").save(thumbnail, quality=80)
-        shown.append({"url": f"examples/{path.name}", "thumbnail": f"examples/{thumbnail.name}"})
+        shown.append({
+            "url": f"examples/{path.name}",
+            "thumbnail": f"examples/{thumbnail.name}",
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        })  # fmt: skip
     return shown
 
 
 def _list_files(folder: Path, examples: list[dict[str, str]]) -> None:
     """Write files.js, by which the page and its service worker know what there is and which version it is.
 
-    shell: what is kept for the second visit at once. runtime and model are kept when they arrive; their addresses
-    change with their content, so that an unchanged one is not fetched again.
+    shell: what is kept for the second visit at once, with its hash ("" for the page, to which a host may add a script
+    of its own). runtime and model are kept when they arrive; their addresses change with their content, so that an
+    unchanged one is not fetched again. unpacked: the runtime as a server sends it that unpacks .gz files on the way.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
+    page = folder / "index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("{{version}}", version), encoding="utf-8")
 
     def large(name: str) -> dict[str, str | int]:
-        return {"url": f"{name}?{hashes[name][:16]}", "bytes": (folder / name).stat().st_size}
+        size, sha256 = (folder / name).stat().st_size, hashes[name]
+        return {"url": f"{name}?sha256={sha256[:16]}", "bytes": size, "sha256": sha256}
 
     runtime, model = "runtime/ort-wasm-simd-threaded.wasm.gz", "model.onnx"
     later = {runtime, model, "service-worker.js", "runtime/LICENSE", *(shown["url"] for shown in examples)}
+    unpacked = gzip.decompress((folder / runtime).read_bytes())
     listing = {
-        "version": hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16],
-        "shell": ["./", "files.js", *(name for name in hashes if name not in later)],
-        "runtime": large(runtime),
+        "version": version,
+        "shell": {name: sha256 for name, sha256 in hashes.items() if name not in later} | {"./": "", "index.html": ""},
+        "runtime": large(runtime)
+        | {"unpacked": {"bytes": len(unpacked), "sha256": hashlib.sha256(unpacked).hexdigest()}},
         "model": large(model),
         "examples": examples,
     }

@@ -1,0 +1,32 @@
+// A verdict in words. Both pages read this file: embed/ imports it, page.py puts it before page.js.
+
+/** "a", "a and b", "a, b and c" */
+export function list(names) {
+  return names.join(" and ").replace(/ and (?=.* and )/g, ", ");
+}
+
+/** How sure one yes or no is. @param {number} share the probability of the answer given, 0..1 */
+export function level(share) {
+  return share >= 0.95 ? "very sure" : share >= 0.8 ? "fairly sure" : "not very sure";
+}
+
+/**
+ * How sure, in a sentence: the least sure of the answers, one a class; of several that are there, which one.
+ * @param {{labels: string[], thresholds: number[], close: number[][]}} about
+ * @param {number[]} shares a probability per label, 0..1
+ */
+export function sureness({ labels, thresholds, close }, shares) {
+  const near = labels.filter((_, i) => close[i][0] <= shares[i] && shares[i] <= close[i][1]);
+  if (near.length) return `A close call: ${list(near)} could go either way.`;
+  const levels = shares.map((share, i) => level(share >= thresholds[i] ? share : 1 - share));
+  const there = labels.flatMap((label, i) => (shares[i] >= thresholds[i] ? [`${levels[i]} about ${label}`] : []));
+  const different = new Set(levels.filter((_, i) => shares[i] >= thresholds[i])).size > 1;
+  const least = ["not very sure", "fairly sure"].find((word) => levels.includes(word)) ?? "very sure";
+  const sentence = different ? list(there) : least;
+  return `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
+}
+
+/** Nothing is certain: 1 to 99. @param {number} share 0..1 */
+export function percent(share) {
+  return Math.min(99, Math.max(1, Math.round(100 * share)));
+}
