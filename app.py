@@ -16,6 +16,10 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 gc.disable()  # what is made while the page starts is there to stay; looking for garbage in it takes a sixth of the time
 
+from beercan_or_bacon.serving.pictures import workers
+
+if __name__ == "__main__":
+    workers.start()  # while the modules below are loaded
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import choose_model
 from beercan_or_bacon.serving.page import build_page, launch

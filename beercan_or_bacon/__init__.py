@@ -5,5 +5,7 @@
 
 import os
 
+__version__ = "1.1.0"
+
 # ONNX Runtime's official builds report every session to Microsoft unless this is set before they are imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+from . import __version__
 from .errors import BeerCanOrBaconError, PictureError
 from .serving.classifier import Classifier, as_json
 from .serving.hub import find_model
@@ -24,6 +25,7 @@ EMBEDDED = Path(__file__).parent.parent / "model"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m beercan_or_bacon", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE")
     parser.add_argument(
         "--model", metavar="FOLDER_OR_REPO", help="or USER/REPO on the Hub; default: the embedded model"

@@ -6,7 +6,18 @@ class BeerCanOrBaconError(Exception):
 
 
 class PictureError(BeerCanOrBaconError):
-    """An upload that is not a picture we can read: empty, truncated, too large, not a picture at all."""
+    """An upload that is not a picture we can read: empty, truncated, too large, not a picture at all.
+
+    why: the same for programs: "unreadable", "damaged", "odd", "too_many_pixels", "too_much", or "".
+    """
+
+    def __init__(self, sentence: str, why: str = ""):
+        super().__init__(sentence)
+        self.why = why
+
+
+class BusyError(PictureError):
+    """Too much is being looked at to look at this picture too; in a few seconds it may be different."""
 
 
 class ModelError(BeerCanOrBaconError):

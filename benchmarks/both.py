@@ -19,7 +19,8 @@ from scipy.special import expit
 
 from beercan_or_bacon.serving.pictures import KEEP_SIDE, open_picture
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.learn.backbone import best_device, cut, fresh_model
+from beercan_or_bacon.training.learn.backbone import best_device, fresh_model
+from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import FOLDS, folds_of, kept_examples
 from beercan_or_bacon.training.learn.features import cache_features
 from beercan_or_bacon.training.learn.fine_tune import answers, train_late
@@ -39,7 +40,7 @@ def main() -> None:
     examples = kept_examples(load_classes(args.classes), args.data)
     targets = np.array([example.target for example in examples], np.float32)
     model = fresh_model(arch, targets.shape[1])
-    early, _ = cut(model, recipe.late)
+    early = cut(model, recipe.late, recipe.size).early
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
     folds = folds_of(examples, FOLDS, seed)

@@ -28,7 +28,8 @@ from fastai.vision.all import (
 from sklearn.metrics import roc_auc_score
 
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.learn.backbone import best_device, cut, fresh_model
+from beercan_or_bacon.training.learn.backbone import best_device, fresh_model
+from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import Example, folds_of, kept_examples
 from beercan_or_bacon.training.learn.features import cache_features
 from beercan_or_bacon.training.learn.fine_tune import answers, train_late
@@ -67,7 +68,9 @@ def ours(examples: list[Example], train, valid, arch: str, epochs: int, device: 
     """The project's recipe: logits [valid pictures, labels]."""
     recipe, model = Recipe(), fresh_model(arch, len(examples[0].target))
     cfg = model.pretrained_cfg
-    maps = cache_features(cut(model, recipe.late)[0], examples, recipe, cfg["mean"], cfg["std"], seed=0, device=device)
+    maps = cache_features(
+        cut(model, recipe.late, recipe.size).early, examples, recipe, cfg["mean"], cfg["std"], seed=0, device=device
+    )
     targets = np.array([example.target for example in examples], np.float32)
     learner = train_late(model, maps, targets, train, valid, recipe, epochs=epochs, seed=0, device=device)
     return answers(learner, maps[valid, 0])[0]

@@ -56,5 +56,16 @@ def test_named_files_exist():
     assert not {name for name in named if not (ROOT / name).exists()}
 
 
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in (".", "docs", "embed", "benchmarks", "notebooks", "fuzz", "tests")
+    for path in (ROOT / folder).glob("*.md")
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_line_length_of_prose(page):
+    prose = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.S).splitlines()
+    assert not [line for line in prose if len(line) > 120 and not line.startswith(("|", "![", "[![", "    "))]
 def test_the_iframe_is_the_one_that_both_pages_print():
     assert iframe_snippet("https://USER-SPACE.hf.space/", "Beer can or bacon?") in README

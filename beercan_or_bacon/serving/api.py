@@ -32,7 +32,7 @@ def verdict_route(classifier: Classifier) -> Route:
     turns, waiting = CapacityLimiter(AT_ONCE), 0
 
     def look(file: BinaryIO) -> dict:
-        return as_json(classifier.predict(read_picture(file)))
+        return as_json(classifier.predict(read_picture(file).picture))
 
     async def verdict(request: Request) -> Response:
         nonlocal waiting

@@ -25,7 +25,8 @@ from ..errors import PictureError
 from .about import about_html, embed_html
 from .api import verdict_route
 from .classifier import Classifier, Description, Prediction
-from .pictures import MAX_BYTES, TOO_LARGE, open_picture
+from .pictures import MAX_BYTES, TOO_LARGE, read_picture
+from .uploads import UploadsOnly, open_upload
 
 HERE = Path(__file__).parent
 SCRIPTS = ("words.js", "drop.js", "page.js")  # one function's body
@@ -42,7 +43,7 @@ gradio.component_meta.create_or_modify_pyi = lambda *_: None
 
 
 class Picture(gr.Image):
-    """A picture from the visitor, decoded by `open_picture` instead of Gradio."""
+    """A picture from the visitor, decoded by `read_picture` instead of Gradio."""
 
     is_template = True  # the browser's part is gr.Image's
 
@@ -51,17 +52,10 @@ class Picture(gr.Image):
         if payload is None:
             return None
         try:
-            if not payload.path:
-                raise PictureError("Send the picture as a file.")
-            return open_picture(Path(payload.path))
+            with open_upload(payload.path) as file:
+                return read_picture(file).picture
         except PictureError as error:
             return error
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path):
-        """Uploads only: the server fetches nothing on a visitor's behalf."""
-        if str(url_or_file_path).startswith(("http://", "https://")):
-            raise gr.Error("Send the picture as a file, not as an address.", print_exception=False)
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
 
 
 class HeatMap(gr.Image):
@@ -147,7 +141,8 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
     def pick(event: gr.EventData):
         return str(examples[event.index])
 
-    with gr.Blocks(title=about.title, analytics_enabled=False) as page:
+    with UploadsOnly(title=about.title, analytics_enabled=False) as page:
+        page.own = frozenset(map(str, examples))
         gr.HTML(f"<h1>{escape(about.title)}</h1><p>{escape(about.tagline)}</p>", elem_id="bcob-title")
         if note:
             gr.HTML(escape(note), elem_id="bcob-note")

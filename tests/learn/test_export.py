@@ -30,7 +30,8 @@ def data(tmp_path_factory):
     torch.nn.init.normal_(model.get_classifier().weight, std=0.1)
     save_file(model.state_dict(), data / "fit" / "model.safetensors")
     settings = {
-        "mark": "one", "arch": ARCH, "labels": CLASSES.labels, "size": 96, "fill": [255, 255, 255],
+        "mark": "one", "arch": ARCH, "model_args": {"global_pool": "catavgmax"},
+        "labels": CLASSES.labels, "size": 96, "fill": [255, 255, 255],
         "mean": [0.5] * 3, "std": [0.5] * 3, "thresholds": [0.4, 0.6], "close": [[0.3, 0.5], [0.5, 0.7]],
         "metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}, "training": {"pictures": {"bacon": 3}},
         "failures": {"soda can": [20, 0.25]}, "versions": {"torch": "2"},

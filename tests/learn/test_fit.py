@@ -9,19 +9,18 @@ import torch
 from fastai.vision.all import Learner
 from safetensors.torch import load_file
 
-from beercan_or_bacon.errors import DataError, ModelError
+from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.training.learn import fit as fitting
 from beercan_or_bacon.training.learn.augmented import AugmentedMaps
 from beercan_or_bacon.training.learn.backbone import (
     best_device,
     create_backbone,
-    cut,
     fresh_model,
     frozen,
-    place_logits,
 )
+from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import folds_of, joined_sources, kept_examples
-from beercan_or_bacon.training.learn.fine_tune import PooledHead, train_late
+from beercan_or_bacon.training.learn.fine_tune import train_late
 from beercan_or_bacon.training.table import read_table, write_table
 from tests.training_pictures import CLASSES, write_data
 
@@ -39,18 +38,18 @@ def small(monkeypatch):
 
 def test_cutting_changes_no_answer():
     model = fresh_model(ARCH, 2).eval()
-    early, late = cut(model, 0.2)
+    parts = cut(model, 0.2, 96)
     picture = torch.rand(2, 3, 96, 96)
     with torch.inference_mode():
-        in_two = PooledHead(model)(late(early(picture)))
-        assert torch.allclose(in_two, model(picture), atol=1e-4)
-    assert len(early) > 0
-    shares = [sum(p.numel() for p in part.parameters()) for part in (early, late)]
+        in_three = parts.head(parts.late(parts.early(picture)))
+        assert torch.allclose(in_three, model(picture), atol=1e-4)
+    shares = [sum(p.numel() for p in part.parameters()) for part in (parts.early, parts.late)]
+    assert shares[0] > 0
     assert shares[1] / sum(shares) >= 0.2
 
 
 def test_frozen_stages_say_the_same_in_the_other_runtime():
-    early, _ = cut(create_backbone(ARCH).eval(), 0.2)
+    early = cut(create_backbone(ARCH).eval(), 0.2, 96).early
     pictures = torch.rand(3, 3, 96, 96)
     with torch.inference_mode():
         expected = early(pictures)
@@ -58,23 +57,17 @@ def test_frozen_stages_say_the_same_in_the_other_runtime():
 
 
 def test_the_strongest_place_says_what_the_picture_does():
-    head = PooledHead(fresh_model(ARCH, 2))
-    torch.nn.init.normal_(head.classifier.weight)
+    model = fresh_model(ARCH, 2)
+    torch.nn.init.normal_(model.classifier.weight)
+    parts = cut(model, 0.2, 96)
     maps = torch.zeros(1, 1280, 3, 4)
-    maps[0, :, 1, 2] = head.classifier.weight[0].detach().unflatten(0, (2, -1)).mean(0).clamp(min=0)  # label 0, there
+    maps[0, :, 1, 2] = model.classifier.weight[0].detach().unflatten(0, (2, -1)).mean(0).clamp(min=0)  # label 0, there
     with torch.inference_mode():
-        answer = head(maps)
-        places = place_logits(head.classifier, maps, answer)
+        answer = parts.head(maps)
+        places = parts.local(maps, answer)
     assert places.shape == (1, 2, 3, 4)
     assert torch.allclose(places.amax((2, 3)), answer)
     assert places[0, 0].argmax() == 1 * 4 + 2
-
-
-def test_an_architecture_that_is_no_chain_is_refused_in_a_sentence():
-    import timm
-
-    with pytest.raises(ModelError, match="resnet18"):
-        cut(timm.create_model("vit_tiny_patch16_224", img_size=128), 0.2)
 
 
 def test_pictures_of_one_source_stay_together(tmp_path):
@@ -124,7 +117,7 @@ def test_fit_is_good_repeatable_and_skipped(tmp_path, capsys):
 def test_late_training_is_a_fastai_learner_that_leaves_early_stages_and_batch_norm_alone(small):
     model = fresh_model(ARCH, 2)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    early, _ = cut(model, small.late)
+    early = cut(model, small.late, small.size).early
     maps = torch.rand(24, 2, 192, 2, 2).half()
     targets = np.eye(2, dtype=np.float32)[np.arange(24) % 2]
     learner = train_late(model, maps, targets, np.arange(16), np.arange(16, 24), small, epochs=1, seed=0, device="cpu")

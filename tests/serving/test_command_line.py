@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from beercan_or_bacon import __version__
 from beercan_or_bacon.__main__ import main
 
 
@@ -23,3 +24,9 @@ def test_a_picture_that_cannot_be_read_is_said_and_the_others_answered(draw, tmp
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert set(first) == {"file", "error"}
     assert second["verdict"] == "bacon"
+
+
+def test_the_version_is_the_one_in_one_place(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert (stopped.value.code, capsys.readouterr().out.strip()) == (0, __version__)

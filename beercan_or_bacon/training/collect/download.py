@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import socket
 import tempfile
-import warnings
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from math import inf
@@ -14,13 +13,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
-from PIL import Image
 from yarl import URL
 
+from ...errors import BusyError, PictureError
+from ...serving.pictures import read_picture
 from .web import PASSING, USER_AGENT, PrivateAddress, TryAgain, public_socket, retry_after, retrying
 
 BYTES = 20_000_000  # the largest picture that is read
-PIXELS = 50_000_000  # the largest that is decoded: 150 MB as RGB
 SILENCE = 10.0  # seconds without a byte before a server counts as stalled
 SECONDS = 30.0  # the longest that one picture may take from its first byte to its last, redirects included
 REDIRECTS = 5
@@ -30,11 +29,14 @@ FIRST = 4  # of which before it has answered: small servers' queues of new conne
 PER_NAMED_HOST = 12  # from a server named on the command line: it is the user's own, or a mirror for the purpose
 ATTEMPTS = 3
 PATIENCE = 60.0  # seconds: the longest that a server may make one picture wait in this run
-# Pillow's name of a format -> extension; MPO is what it calls a JPEG with more pictures behind the first. Nothing else
-# is decoded: pictures of unknown servers are not to be trusted.
+# Pillow's name of a format -> extension
 FORMATS = {
-    "JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif",
-    "AVIF": "avif",
+    "JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif", "AVIF": "avif",
+}  # fmt: skip
+# what is wrong with a picture (see PictureError) -> the reason it is dropped for
+REASONS = {
+    "unreadable": "not an image", "damaged": "broken image", "odd": "broken image", "too_much": "too much to open",
+    "too_many_pixels": "too many pixels",
 }  # fmt: skip
 OPT_OUT = {"noai", "noimageai"}  # words of X-Robots-Tag, as DeviantArt introduced them
 UNREACHABLE = "unreachable"
@@ -42,8 +44,6 @@ UNREACHABLE = "unreachable"
 LOST = "host does not answer"  # got no answer at all
 STALLS = "host stalls"  # got an answer, but no end of it
 NOT_FOR_TRAINING = ("unsplash.com",)  # domains whose terms forbid it
-Image.init()  # all decoders now, not by many threads at once
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # PIXELS is stricter
 
 
 @dataclass(frozen=True)
@@ -281,21 +281,14 @@ def inspect(path: Path, whole: bool = True) -> tuple[str, int, int]:
     Raises Rejection, or TryAgain for one that ends early when it was not known to be whole.
     """
     try:
-        image = Image.open(path, formats=[name for name in FORMATS if name != "MPO"])
-    except Image.DecompressionBombError:
-        raise Rejection("too many pixels") from None
-    except Exception:  # decoders raise what they like at what they cannot read
-        raise Rejection("not an image") from None
-    with image:
-        width, height = image.size
-        if width * height > PIXELS:
-            raise Rejection("too many pixels")
-        image.draft("RGB", (64, 64))  # JPEG: all of its data, and an eighth of its pixels
-        try:
-            image.load()
-            sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientations that swap the sides
-        except Exception:
-            if not whole:
-                raise TryAgain("truncated") from None
-            raise Rejection("broken image") from None
-    return FORMATS[image.format], *((height, width) if sideways else (width, height))
+        with path.open("rb") as file:
+            opened = read_picture(file, keep=64)  # all of its data, and of a JPEG no more than an eighth of its pixels
+    except BusyError:
+        raise Rejection("too much to open", final=False) from None
+    except PictureError as error:
+        if error.why == "damaged" and not whole:
+            raise TryAgain("truncated") from None
+        raise Rejection(REASONS[error.why]) from None
+    if opened.format not in FORMATS:
+        raise Rejection(REASONS["unreadable"])
+    return FORMATS[opened.format], opened.width, opened.height

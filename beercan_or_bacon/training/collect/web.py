@@ -11,9 +11,11 @@ from email.utils import parsedate_to_datetime
 
 import tenacity
 
+from .... import __version__
+
 # Servers are told who is asking and how to complain: Wikimedia requires it, others block without it.
 CONTACT = os.environ.get("SCRAPE_CONTACT", "https://huggingface.co/spaces/beercan-or-bacon/beercan-or-bacon")
-USER_AGENT = f"beercan-or-bacon/1.0 (+{CONTACT})"
+USER_AGENT = f"beercan-or-bacon/{__version__} (+{CONTACT})"
 
 # 5xx that pass, and the two 4xx that mean "later" (RFC 9110, RFC 6585); asking again after any other status is useless
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -12,7 +12,7 @@ import timm
 import torch
 from torch import nn
 
-from ...errors import ModelError
+from .cut import pools_a_map
 
 # What the classifier sees of the last feature map, in timm's words: its mean and its maximum side by side, so that a
 # thing that fills little of the picture is not lost in the mean.
@@ -46,10 +46,15 @@ def create_backbone(arch: str) -> nn.Module:
 
 
 def fresh_model(arch: str, outputs: int) -> nn.Module:
-    """The pretrained backbone with a new head."""
+    """The pretrained backbone with a new classifier, and with POOLING where its head can have it."""
     model = create_backbone(arch)
-    model.reset_classifier(outputs, POOLING)
+    model.reset_classifier(outputs, **pooling_of(model))
     return model
+
+
+def pooling_of(model: nn.Module) -> dict[str, str]:
+    """What timm is to be told of POOLING: a head with more in it than a pooling and a classifier keeps its own."""
+    return {"global_pool": POOLING} if pools_a_map(model) else {}
 
 
 def stages_of(model: nn.Module) -> list[nn.Module]:
@@ -60,47 +65,6 @@ def stages_of(model: nn.Module) -> list[nn.Module]:
             break
         stages.extend(child if isinstance(child, nn.Sequential) else [child])
     return stages
-
-
-def cut(model: nn.Module, late: float) -> tuple[nn.Sequential, nn.Sequential]:
-    """Cut a timm model into early and late stages; the late ones hold at least the share `late` of the parameters.
-
-    early(picture) is a feature map, and classifier(global_pool(late(early(picture)))) is model(picture). The stages
-    are the model's own modules: training them trains the model. Raises ModelError for a model that is not such a
-    chain (a transformer, say).
-    """
-    stages = stages_of(model)
-    sizes = [sum(p.numel() for p in stage.parameters()) for stage in stages]
-    first = len(stages)
-    while sum(sizes[first:]) < late * sum(sizes):
-        first -= 1
-    early, late_stages = nn.Sequential(*stages[:first]), nn.Sequential(*stages[first:])
-    training = model.training
-    model.eval()
-    picture = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    try:
-        with torch.inference_mode():
-            maps = late_stages(early(picture))
-            same = torch.allclose(model.get_classifier()(model.global_pool(maps)), model(picture), atol=1e-3)
-    except (RuntimeError, NotImplementedError, TypeError, IndexError, AttributeError):
-        same = False
-    if not same:
-        raise ModelError(
-            "This architecture is not a plain chain of convolution stages. Choose one that is, such as resnet18."
-        )
-    model.train(training)
-    return early, late_stages
-
-
-def place_logits(classifier: nn.Linear, maps: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """How strongly each place of a feature map speaks for each label; the strongest says what the whole picture does.
-
-    maps: [n, channels, h, w], what the classifier sees poolings of, side by side. logits: [n, labels], its answers.
-    Returns logits [n, labels, h, w]: a class activation map (Zhou et al. 2016), shifted so that its peak is the answer.
-    """
-    weight = classifier.weight.unflatten(1, (-1, maps.shape[1])).mean(1)  # [labels, channels]
-    local = nn.functional.conv2d(maps, weight[:, :, None, None])
-    return local - local.amax((2, 3), keepdim=True) + logits[:, :, None, None]
 
 
 def best_device() -> str:

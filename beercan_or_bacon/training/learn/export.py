@@ -16,25 +16,33 @@ from torch import nn
 
 from ...errors import DataError
 from ..classes import Classes
-from .backbone import POOLING, place_logits, trace
+from .backbone import trace
+from .cut import Places, cut
 
 LARGEST = 10_000_000  # bytes; what a page should have to load
 
 
 class Published(nn.Module):
-    """uint8 pictures -> calibrated probabilities and heat map; normalisation and sigmoid are inside."""
+    """uint8 pictures -> calibrated probabilities and, of places, a heat map; normalisation and sigmoid are inside."""
 
-    def __init__(self, model: nn.Module, mean, std):
+    def __init__(self, model: nn.Module, places: Places | None, mean, std):
         super().__init__()
-        self.model = model
+        self.model, self.places = model, places
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
 
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # uint8 [n, h, w, 3]
+    @property
+    def outputs(self) -> list[str]:
+        """The names of what it says."""
+        return ["probabilities", "heatmap"] if self.places else ["probabilities"]
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:  # uint8 [n, h, w, 3]
         x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        x = self.model.forward_features(x)  # [n, channels, h/32, w/32]
+        x = self.model.forward_features(x)
         logits = self.model.forward_head(x)
-        return logits.sigmoid(), place_logits(self.model.get_classifier(), x, logits).sigmoid()
+        if self.places is None:
+            return (logits.sigmoid(),)
+        return logits.sigmoid(), self.places.logits(self.model.forward_head, x, logits).sigmoid()
 
 
 def load_fitted(data: Path) -> tuple[nn.Module, dict]:
@@ -43,7 +51,7 @@ def load_fitted(data: Path) -> tuple[nn.Module, dict]:
     try:
         settings = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
         model = timm.create_model(
-            settings["arch"], pretrained=False, num_classes=len(settings["labels"]), global_pool=POOLING
+            settings["arch"], pretrained=False, num_classes=len(settings["labels"]), **settings["model_args"]
         )
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (FileNotFoundError, ValueError, KeyError):
@@ -68,7 +76,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         "architecture": settings["arch"],
         "num_classes": len(settings["labels"]),
         "num_features": model.num_features,
-        "model_args": {"global_pool": POOLING},
+        "model_args": settings["model_args"],
         "label_names": settings["labels"],
         "pretrained_cfg": {
             "mean": settings["mean"], "std": settings["std"], "input_size": [3, size, size],
@@ -89,7 +97,8 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         "training": settings["training"], "versions": settings["versions"],
         "mark": mark,
     }  # fmt: skip
-    graph = to_onnx(Published(model, settings["mean"], settings["std"]).eval(), size)
+    places = cut(model, 0, size).places
+    graph = to_onnx(Published(model, places, settings["mean"], settings["std"]).eval(), size)
     if len(graph) > LARGEST:
         print(f"export: model.onnx is {len(graph) / 1e6:.1f} MB. Pages load slowly with it; a smaller --arch may do.")
     fitted = Path(data) / "fit"
@@ -118,10 +127,10 @@ def replace(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def to_onnx(model: nn.Module, size: int) -> bytes:
+def to_onnx(model: Published, size: int) -> bytes:
     """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    graph = onnx.load_model_from_string(trace(model, example, "image", ["probabilities", "heatmap"]))
+    graph = onnx.load_model_from_string(trace(model, example, "image", model.outputs))
     store_half(graph.graph)
     onnx.checker.check_model(graph)
     return graph.SerializeToString()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
 from fastai.vision.all import (
@@ -19,19 +22,16 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from .augmented import AugmentedMaps, FeatureMaps
-from .backbone import cut, place_logits
+from .cut import Parts, classifiers_of, cut
 from .recipe import Recipe
 
 
-class PooledHead(nn.Module):
-    """Feature map -> one logit per label: the timm model's own pooling and classifier."""
+class LateNetwork(nn.Sequential):
+    """What is trained: a map of the early stages [n, channels, h, w] -> one logit per label [n, labels]."""
 
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.pool, self.classifier = model.global_pool, model.get_classifier()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # [n, channels, h, w] -> [n, labels]
-        return self.classifier(self.pool(x))
+    def __init__(self, parts: Parts):
+        super().__init__(parts.late, parts.head)
+        self.local = parts.local
 
 
 class AverageWeights(Callback):
@@ -67,26 +67,38 @@ class AverageWeights(Callback):
         return [p.detach() for p in self.model.parameters() if p.requires_grad]
 
 
-def start_head(head: PooledHead, late: nn.Module, seen: Dataset, device: str) -> None:
+def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear], seen: Dataset, device: str) -> None:
     """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise.
 
-    seen: what the early stages say, float32 [channels, h, w], each with its targets, 0 or 1, float32 [labels].
+    classifiers: the layers to begin. seen: what the early stages say, float32 [channels, h, w], each with its targets,
+    0 or 1, float32 [labels].
     """
-    late.eval()
-    features, targets = [], []
+    net.eval()
+    features, targets = [[] for _ in classifiers], []
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, given, into=into: into.append(given[0].cpu().numpy()))
+        for layer, into in zip(classifiers, features, strict=True)
+    ]
     with torch.inference_mode():
         # a generator of its own: looking must not move the random numbers that the training draws
         for maps, target in DataLoader(seen, batch_size=64, generator=torch.Generator()):
-            maps = maps.to(device, memory_format=torch.channels_last)
-            features.append(head.pool(late(maps)).cpu().numpy())  # [n, poolings * channels]
+            net(maps.to(device, memory_format=torch.channels_last))
             targets.append(target.numpy())
-    features, targets = np.concatenate(features), np.concatenate(targets)
+    for hook in hooks:
+        hook.remove()
+    targets = np.concatenate(targets)
+    for layer, given in zip(classifiers, map(np.concatenate, features), strict=True):  # [n, features]
+        begin(layer, given, targets)
+
+
+def begin(classifier: nn.Linear, features: np.ndarray, targets: np.ndarray) -> None:
+    """Logistic regression, a label at a time. features: float32 [n, in]; targets: 0 or 1, float32 [n, out]."""
     scale = features.std() * np.sqrt(features.shape[1])
     with torch.no_grad():
         for label in range(targets.shape[1]):
             regression = LogisticRegression(C=10, max_iter=300).fit(features / scale, targets[:, label])
-            head.classifier.weight[label] = torch.from_numpy(regression.coef_[0] / scale)
-            head.classifier.bias[label] = float(regression.intercept_[0])
+            classifier.weight[label] = torch.from_numpy(regression.coef_[0] / scale)
+            classifier.bias[label] = float(regression.intercept_[0])
 
 
 def train_late(
@@ -96,18 +108,20 @@ def train_late(
     """Fine-tune the late stages and the head on cached maps, one cycle. The model is trained in place.
 
     model: a timm model with as many outputs as targets has columns; its early stages stay as they are.
+    maps: what they say, float16 [pictures, views, channels, h, w]; halves are paired only where they are maps.
     train, valid: indices into maps and targets.
     """
     set_seed(seed, reproducible=True)
-    _, late = cut(model, recipe.late)
-    head = PooledHead(model)
-    net = nn.Sequential(late, head).to(device, memory_format=torch.channels_last)
+    parts = cut(model, recipe.late, recipe.size)
+    if not parts.is_map:
+        recipe = replace(recipe, pairs=0, start_pairs=0)
+    net = LateNetwork(parts).to(device, memory_format=torch.channels_last)
     hard = torch.from_numpy(targets).float()
     plain, pairs = FeatureMaps(maps, hard, train), AugmentedMaps(maps, hard, train, pairs=1)
     some = torch.randperm(len(train))[: round(recipe.start_pairs * len(train))].tolist()
-    start_head(head, late, plain + Subset(pairs, some), device)
+    start_head(net, classifiers_of(model), plain + Subset(pairs, some), device)
     for module in net.modules():  # ImageNet's statistics are better than a batch's of so few pictures
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.requires_grad_(False)
     smooth = torch.from_numpy(targets * (1 - recipe.smoothing) + recipe.smoothing / 2).float()
     dls = DataLoaders.from_dsets(
@@ -127,13 +141,13 @@ def train_late(
 
 
 def answers(learner: Learner, maps: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """The logits, float32 [n, labels], and those of every place of the feature map, float32 [n, labels, h, w]."""
-    late, head = learner.model.eval()
-    device = head.classifier.weight.device
+    """The logits, float32 [n, labels], and those of every place, float32 [n, labels, h, w] (1 x 1 without places)."""
+    late, head = net = learner.model.eval()
+    device = next(head.parameters()).device
     logits, local = [], []
     with torch.inference_mode():
         for batch in maps.split(64):
             x = late(batch.to(device).float())
             logits.append(head(x))
-            local.append(place_logits(head.classifier, x, logits[-1]))
+            local.append(net.local(x, logits[-1]))
     return torch.cat(logits).cpu().numpy(), torch.cat(local).cpu().numpy()

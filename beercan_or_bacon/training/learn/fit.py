@@ -21,8 +21,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..classes import Classes
-from .backbone import best_device, cut, fresh_model
+from .backbone import best_device, fresh_model, pooling_of
 from .cross_validate import cross_validate
+from .cut import classifiers_of, cut
 from .examples import FOLDS, Example, folds_of, joined_sources, kept_examples
 from .features import cache_features
 from .fine_tune import train_late
@@ -47,7 +48,7 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     targets = np.array([example.target for example in examples], np.float32)
     settings = {"epochs": epochs, "seed": seed, "device": device}
 
-    early, _ = cut(model, recipe.late)
+    early = cut(model, recipe.late, recipe.size).early
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
 
@@ -58,9 +59,11 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     print("Training on everything")
     everything = np.arange(len(examples))
     train_late(model, maps, targets, everything, everything[:0], recipe, **settings)
-    calibrate(model.get_classifier(), report.temperatures)
+    for classifier in classifiers_of(model):
+        calibrate(classifier, report.temperatures)
     save_fit(folder, model, {
-        "mark": mark, "arch": arch, "labels": classes.labels, "size": recipe.size, "fill": recipe.fill,
+        "mark": mark, "arch": arch, "model_args": pooling_of(model), "labels": classes.labels,
+        "size": recipe.size, "fill": recipe.fill,
         "mean": mean, "std": std, **asdict(report),
         "training": {
             "pictures": counts(classes, examples),
