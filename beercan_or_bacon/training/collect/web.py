@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 import tenacity
 
-from .... import __version__
+from ... import __version__
 
 # Servers are told who is asking and how to complain: Wikimedia requires it, others block without it.
 CONTACT = os.environ.get("SCRAPE_CONTACT", "https://huggingface.co/spaces/beercan-or-bacon/beercan-or-bacon")
