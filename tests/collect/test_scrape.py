@@ -196,6 +196,86 @@ def test_pages_are_asked_for_until_there_is_enough_of_each_term(server, argument
     assert len(server.requests) == asked
 
 
+def same_again(handler, _body, _tries) -> None:
+    """A page that has a next one, for ever, and the same picture on each."""
+    server = handler.server
+    item = {"url": f"{server.url}/images/dog.jpg", "title": "dog"}
+    pages = [{"title": "File:dog", "imageinfo": [item]}]
+    more = {"gsroffset": len(server.requests)}
+    handler.reply(200, json.dumps({
+        "page_count": 10**9, "results": [item], "query": {"pages": pages}, "continue": more,
+    }).encode())  # fmt: skip
+
+
+def excluded_again(handler, _body, _tries) -> None:
+    """Pages without end, of ever new pictures that the search leaves out."""
+    handler.reply(200, json.dumps({
+        "page_count": 10**9,
+        "results": [{"url": f"http://e.org/{len(handler.server.requests)}/{n}", "title": "Kevin"} for n in range(20)],
+    }).encode())  # fmt: skip
+
+
+def nothing_again(handler, _body, _tries) -> None:
+    handler.reply(200, b'{"page_count": 1000000000, "results": [null]}')
+
+
+def ever_new(handler, _body, _tries) -> None:
+    """Pages without end, of ever new pictures."""
+    results = [{"url": f"{handler.server.url}/images/dog.jpg?{len(handler.server.requests)}", "title": "dog"}]
+    handler.reply(200, json.dumps({"page_count": 10**9, "results": results}).encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "pages"), [(same_again, 2), (nothing_again, 1), (excluded_again, 3), (ever_new, 60)]
+)
+def test_a_paging_that_never_ends_is_left(answer, pages, server, arguments, data, monkeypatch):
+    monkeypatch.setattr(scrape, "ENOUGH", 60)
+    server.answers = dict.fromkeys(["/v1/images/", "/w/api.php"], answer)
+    (data.parent / "classes.toml").write_text(
+        CLASSES.replace('"bacon -kevin"', '"-kevin bacon"')
+        .replace('"can -chicken", "beer"', '"b -kevin"')
+        .replace('["dog"]', '["c -kevin"]')
+    )
+    arguments = arguments[: arguments.index("--commons")] if answer is not same_again else arguments
+    train.main(arguments)
+    asked = [path for path in server.requests if not path.startswith("/images/")]
+    assert len(asked) == pages * 3 * (2 if answer is same_again else 1)
+    train.main(arguments)
+    assert len([path for path in server.requests if not path.startswith("/images/")]) == len(asked)
+
+
+def test_odd_answers_are_counted_by_reason_and_the_rest_goes_on(server, arguments, data, capsys):
+    results = [None, {"url": 3}, {"url": f"{server.url}/images/dog.jpg", "title": "dog"}, {"url": 4}]
+    server.answers["/v1/images/"] = instead(json.dumps({"results": results}).encode())
+    train.main(arguments[: arguments.index("--commons")])
+    assert "openverse: 12 answers made no sense: url is no text 8, is no object 4" in capsys.readouterr().out
+    assert by_name(data)["dog.jpg"].file
+
+
+def test_a_server_that_makes_no_sense_ends_with_a_sentence(server, arguments, data, capsys):
+    server.answers["/v1/images/"] = instead(b'{"results": 5}')
+    assert train.main(arguments) == 1
+    said = capsys.readouterr().err
+    assert f"{server.url} does not answer as an image search does (results is no list)" in said
+    assert "Traceback" not in said
+    assert len([record for record in read_table(data) if record.file]) == 5  # the other engine went on
+
+
+def test_a_label_that_was_renamed_takes_what_was_pending_with_it(server, arguments, data):
+    server.faults["bacon 1.jpg"] = status(503)
+    server.faults["bacon 2.jpg"] = status(404)
+    assert train.main(arguments) == 0
+    server.faults = {}
+    (data.parent / "classes.toml").write_text(CLASSES.replace('label = "bacon"', 'label = "Speck"'))
+    assert train.main(arguments) == 0
+    rows = {(record.label, record.url.rpartition("/")[2]): record for record in read_table(data)}
+    assert rows["Speck", "bacon 1.jpg"].file  # fetched in the same run
+    assert ("bacon", "bacon 1.jpg") not in rows
+    assert rows["bacon", "bacon 2.jpg"].reason == "http 404"  # final: it is not asked again under the new name either
+    assert rows["Speck", "bacon 2.jpg"].decision == "drop"
+    assert not [record for record in rows.values() if not record.file and not record.decision]
+
+
 def test_only_the_servers_named_are_asked(server, arguments, data):
     at = arguments.index("--commons")
     assert train.main(arguments[:at]) == 0

@@ -170,6 +170,142 @@ def test_an_api_that_was_not_named_may_not_be_private(server):
     assert server.requests == []
 
 
+GOOD = "https://example.org/good.jpg"
+
+
+def openverse_item(**changed) -> dict:
+    return {"url": GOOD, "title": "A good one", "license": "by", "license_version": "4.0"} | changed
+
+
+def commons_page(**changed) -> dict:
+    return {"title": "File:A good one", "imageinfo": [{"url": GOOD, "extmetadata": []}]} | changed
+
+
+def nested(depth: int) -> bytes:
+    return b'{"results": ' + b"[" * depth + b"]" * depth + b"}"
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (None, "is no object"),
+        ([], "is no object"),
+        ("https://example.org/a.jpg", "is no object"),
+        ({}, "without url"),
+        (openverse_item(url=None), "url is no text"),
+        (openverse_item(url=["https://example.org/a.jpg"]), "url is no text"),
+        (openverse_item(url="ftp://example.org/a.jpg"), "url is no web address"),
+        (openverse_item(url=""), "url is no web address"),
+        (openverse_item(title={"en": "a"}), "title is no text"),
+        (openverse_item(creator=["a"]), "creator is no text"),
+    ],
+)
+def test_an_odd_item_of_openverse_is_counted_and_the_rest_goes_on(item, reason, server):
+    server.answers["/v1/images/"] = instead(json.dumps({"results": [item, openverse_item(), item]}).encode())
+    page = ask(openverse, server.url, "can")
+    assert [found.url for found in page.candidates] == [GOOD]
+    assert page.odd == {reason: 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "title", "creator"),
+    [
+        ({"title": None}, "", ""), ({"title": 1984}, "1984", ""), ({"creator": None}, "A good one", ""),
+        ({"license": None, "license_version": 4.0}, "A good one", ""), ({"title": "half \ud83c"}, "half ?", ""),
+    ],
+)  # fmt: skip
+def test_what_is_missing_from_an_item_is_no_harm(changed, title, creator, server):
+    server.answers["/v1/images/"] = instead(json.dumps({"results": [openverse_item(**changed)]}).encode())
+    (found,) = ask(openverse, server.url, "can").candidates
+    assert (found.url, found.title, found.creator) == (GOOD, title, creator)
+    found.title.encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "addresses", "following"),
+    [
+        ({"results": None}, [], None),
+        ({"results": {"0": openverse_item()}}, [GOOD], None),  # what PHP makes of a list with gaps
+        ({"results": [openverse_item()], "page_count": None}, [GOOD], None),
+        ({"results": [openverse_item()], "page_count": "5"}, [GOOD], 2),
+        ({"results": [openverse_item()], "page_count": 5.0}, [GOOD], 2),
+        ({"page_count": 5}, [], 2),
+    ],
+)
+def test_odd_pages_of_openverse(answer, addresses, following, server):
+    server.answers["/v1/images/"] = instead(json.dumps(answer).encode())
+    page = ask(openverse, server.url, "can")
+    assert ([found.url for found in page.candidates], page.next, page.odd) == (addresses, following, {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "addresses", "odd"),
+    [
+        ({"query": None}, [], {}),
+        ({"query": []}, [], {}),
+        ({"query": {"pages": None}}, [], {}),
+        ({"query": {"pages": {"12": commons_page()}}}, [GOOD], {}),  # formatversion 1
+        ({"query": {"pages": [commons_page(imageinfo=None)]}}, [], {}),  # a file that was deleted meanwhile
+        ({"query": {"pages": [commons_page(index="x"), commons_page()]}}, [GOOD], {"index is no number": 1}),
+        ({"query": {"pages": [commons_page(imageinfo=3), commons_page()]}}, [GOOD], {"imageinfo is no list": 1}),
+        ({"query": {"pages": [commons_page(imageinfo=[None]), commons_page()]}}, [GOOD], {"is no object": 1}),
+        ({"query": {"pages": [commons_page(imageinfo=[{}]), commons_page()]}}, [GOOD], {"without url": 1}),
+        ({"query": {"pages": [None, 7, commons_page()]}}, [GOOD], {"is no object": 2}),
+        ({"query": {"pages": [commons_page(title=None)]}}, [GOOD], {}),
+        ({"query": {"pages": [commons_page()]}, "continue": None}, [GOOD], {}),
+        ({"query": {"pages": [commons_page()]}, "continue": []}, [GOOD], {}),
+        ({"query": {"pages": [commons_page()]}, "continue": {"gsroffset": 0}}, [GOOD], {}),  # it does not go on
+        ({"query": {"pages": [commons_page()]}, "error": None}, [GOOD], {}),
+    ],
+)
+def test_odd_pages_of_commons(answer, addresses, odd, server):
+    server.answers["/w/api.php"] = instead(json.dumps(answer).encode())
+    page = ask(commons, server.url, "can")
+    assert ([found.url for found in page.candidates], page.next, page.odd) == (addresses, None, odd)
+
+
+@pytest.mark.parametrize(
+    ("about", "creator"),
+    [([], ""), (None, ""), ({"Artist": None}, ""), ({"Artist": {"value": 7}}, "7"), ({"Artist": {"value": None}}, "")],
+)
+def test_odd_notes_on_a_picture_of_commons(about, creator, server):
+    found = commons_page(imageinfo=[{"url": GOOD, "thumburl": None, "extmetadata": about}])
+    server.answers["/w/api.php"] = instead(json.dumps({"query": {"pages": [found]}}).encode())
+    (candidate,) = ask(commons, server.url, "can").candidates
+    assert (candidate.url, candidate.creator) == (GOOD, creator)
+
+
+def test_where_a_search_of_commons_goes_on_may_be_a_text(server):
+    server.answers["/w/api.php"] = instead(b'{"continue": {"gsroffset": "50"}}')
+    assert ask(commons, server.url, "can").next == 50
+
+
+@pytest.mark.parametrize(
+    "answer", [{"results": 5}, {"results": "none"}, {"results": [], "page_count": []}, {"query": 5},
+               {"query": {"pages": "x"}}, {"continue": 5}, {"continue": {"gsroffset": {}}}],
+)  # fmt: skip
+def test_an_answer_that_makes_no_sense_says_what_does_not(answer, server):
+    server.answers = dict.fromkeys(["/v1/images/", "/w/api.php"], instead(json.dumps(answer).encode()))
+    engine = openverse if "results" in answer else commons
+    key = list(answer)[-1]
+    with pytest.raises(SearchError, match=f"does not answer as an image search does .*{key}"):
+        ask(engine, server.url, "can")
+
+
+@pytest.mark.parametrize("engine", [openverse, commons])
+def test_json_that_nests_without_end(engine, server):
+    server.answers = dict.fromkeys(["/v1/images/", "/w/api.php"], instead(nested(100_000)))
+    with pytest.raises(SearchError, match="does not answer as an image search does"):
+        ask(engine, server.url, "can")
+
+
+@pytest.mark.parametrize("error", ["You are blocked", {"info": "You are blocked"}, {"info": ["You are blocked"]}])
+def test_however_commons_says_why(error, server):
+    server.answers["/w/api.php"] = instead(json.dumps({"error": error}).encode())
+    with pytest.raises(SearchError, match=r"refuses to search for “can”: .*You are blocked"):
+        ask(commons, server.url, "can")
+
+
 # Bing and DuckDuckGo, by the pinned ddgs: what it parses, replayed by a server in their place.
 
 

@@ -60,6 +60,9 @@ def scrape(
     except* OSError as errors:
         raise DataError(f"{data} cannot be written ({errors.exceptions[0]}).") from None
     print(summary(stage.records.values(), [(label, name) for label in classes.searches for name in servers]))
+    for name, odd in stage.odd.items():
+        reasons = ", ".join(f"{reason} {count}" for reason, count in odd.most_common())
+        print(f"{name}: {odd.total()} answers made no sense: {reasons}")
     if stage.troubles:
         again = "Run the same command again, or go on with what is there: python train.py clean"
         raise SearchError("\n".join([*dict.fromkeys(stage.troubles), again]))
@@ -81,14 +84,19 @@ class Search:
 class Scrape:
     """One run of the stage. records: (label, url) -> Record; troubles: sentences about what could not be asked.
 
+    odd: provider -> why some of its answers were left out -> how many.
     The same address found twice for one class is one candidate. Found for two classes it is two, because what it shows
     is for the cleaning to say, but it is fetched once.
     """
 
     def __init__(self, classes: Classes, data: Path, servers: dict[str, str], named: frozenset[str]):
         self.classes, self.data, self.servers, self.named = classes, data, servers, named
-        self.records = {(record.label, record.url): present(record, data) for record in read_table(data)}
+        records = [present(record, data) for record in read_table(data)]
+        # what is pending under a label that is searched no more is nobody's; its new label finds it again
+        records = [r for r in records if r.file or r.decision or r.label in classes.searches]
+        self.records = {(record.label, record.url): record for record in records}
         self.troubles: list[str] = []
+        self.odd: dict[str, Counter[str]] = defaultdict(Counter)
         self.by_url: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for key in self.records:
             self.by_url[key[1]].append(key)
@@ -122,6 +130,7 @@ class Scrape:
                 found = sum(r.label == label and r.provider == provider for r in self.records.values())
                 sides = {group.like for group in self.classes.groups} if label == NEITHER else {label}
                 enough = ENOUGH * max(len(sides), 1)
+                offered: dict[Search, set[str]] = defaultdict(set)
                 while searches and found < enough:
                     search = searches.popleft()
                     cursor = self.cursors.get(search, 0)
@@ -135,6 +144,12 @@ class Scrape:
                         return
                     if not page.candidates and page.next is None and not cursor:
                         say(f"{provider} finds nothing for “{search.query}”.")
+                    before = len(offered[search])
+                    offered[search] |= page.offered
+                    if not before < len(offered[search]) < enough:  # it repeats itself, or has no end
+                        page = replace(page, next=None)
+                    if page.odd:
+                        self.odd[provider].update(page.odd)
                     found += self._add(search, page)
                     searches.append(search)
                 self.searching.update(len(searches))

@@ -7,17 +7,18 @@ syntax; where an engine takes an exclusion lightly, titles that hold the word ar
 from __future__ import annotations
 
 import asyncio
-import html
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import aiohttp
 from ddgs.engines import ENGINES as DDGS_ENGINES
 from ddgs.exceptions import DDGSException
 
 from ...errors import SearchError
+from .answers import CommonsAnswer, CommonsPage, CommonsPicture, OpenverseAnswer, OpenverseItem, plain, read, sift
 from .web import PASSING, USER_AGENT, PrivateAddress, TryAgain, public_socket, retry_after, retrying
 
 ATTEMPTS = 6  # a rate-limited server may say "later" several times when others ask it too
@@ -38,10 +39,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of answers; next: the cursor of the page after it, None when there is no more."""
+    """One page of answers; next: the cursor of the page after it, None when there is no more.
+
+    offered: the addresses of all that the engine listed, those that are left out here included.
+    odd: why items were left out that made no sense -> how many.
+    """
 
     candidates: tuple[Candidate, ...]
     next: int | None = None
+    offered: frozenset[str] = frozenset()
+    odd: Mapping[str, int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Server:
                 raise SearchError(f"{self.url} is not on the open internet: name it if it is yours.") from None
             refused = isinstance(cause, ConnectionRefusedError)
             raise TryAgain("connection refused" if refused else str(cause)) from None
-        except (aiohttp.ClientError, ValueError):
+        except (aiohttp.ClientError, ValueError, RecursionError):  # JSON may nest deeper than can be read
             raise SearchError(f"{self.url} does not answer as an image search does: check the address.") from None
         if not isinstance(answer, dict):
             raise SearchError(f"{self.url} does not answer as an image search does: check the address.")
@@ -111,25 +118,20 @@ def new_session(named: bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT)
 
 
-def leave_out(query: str, candidates: list[Candidate]) -> tuple[Candidate, ...]:
-    """The candidates on the web whose titles hold none of the query's excluded words or "phrases"."""
+def page_of(query: str, found: Sequence[Candidate], following: int | None, odd: Mapping[str, int]) -> Page:
+    """A page of the candidates whose titles hold none of the query's excluded words or "phrases"."""
     excluded = [words(term) for term in re.findall(r'(?:^|\s)-("[^"]*"|\S+)', query)]
-    return tuple(
+    wanted = tuple(
         candidate
-        for candidate in candidates
-        if candidate.url.startswith(("http://", "https://"))
-        and not any(term.strip() and term in words(candidate.title) for term in excluded)
+        for candidate in found
+        if not any(term.strip() and term in words(candidate.title) for term in excluded)
     )
+    return Page(wanted, following, frozenset(candidate.url for candidate in found), odd)
 
 
 def words(text: str) -> str:
     """Lower-case words with one space around each, so that `in` finds whole words and phrases."""
     return " " + " ".join(re.findall(r"[^\W_]+", text.casefold())) + " "
-
-
-def plain(text: object) -> str:
-    """Text on one line, without markup (titles and creators come as HTML on Commons)."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text or ""))).split())
 
 
 def licence(code: str, version: str) -> str:
@@ -154,18 +156,17 @@ async def openverse(server: Server, query: str, cursor: int = 0) -> Page:
         server.session.headers["Authorization"] = f"Bearer {token.get('access_token', '')}"
     size = 100 if "Authorization" in server.session.headers else 20
     page = cursor or 1
-    answer = await server.json(
+    said = await server.json(
         "/v1/images/", f"to search for “{query}”", params={"q": query, "page": page, "page_size": size}
     )
+    answer, odd = read(OpenverseAnswer, said, server.url), Counter[str]()
     found = [
         Candidate(
-            url=str(item.get("url") or ""), title=plain(item.get("title")), creator=plain(item.get("creator")),
-            landing_page=str(item.get("foreign_landing_url") or ""),
-            licence=licence(str(item.get("license") or ""), str(item.get("license_version") or "")),
+            item.url, item.title, item.foreign_landing_url, item.creator, licence(item.license, item.license_version)
         )
-        for item in answer.get("results", [])
-    ]  # fmt: skip
-    return Page(leave_out(query, found), page + 1 if page < answer.get("page_count", 0) else None)
+        for item in sift(OpenverseItem, answer.results, odd)
+    ]
+    return page_of(query, found, page + 1 if page < answer.page_count else None, odd)
 
 
 async def commons(server: Server, query: str, cursor: int = 0) -> Page:
@@ -174,27 +175,25 @@ async def commons(server: Server, query: str, cursor: int = 0) -> Page:
     50 a page. 960 is one of the widths that Wikimedia keeps ready; it refuses others.
     https://www.mediawiki.org/wiki/API:Search, https://www.mediawiki.org/wiki/Common_thumbnail_sizes
     """
-    answer = await server.json("/w/api.php", f"to search for “{query}”", params={
+    said = await server.json("/w/api.php", f"to search for “{query}”", params={
         "action": "query", "format": "json", "formatversion": "2", "generator": "search",
         "gsrsearch": f"{query} filetype:bitmap", "gsrnamespace": "6", "gsrlimit": "50", "gsroffset": str(cursor),
         "prop": "imageinfo", "iiprop": "url|size|mime|sha1|extmetadata", "iiurlwidth": "960", "maxlag": "5",
     })  # fmt: skip
-    if "error" in answer:
-        raise SearchError(f"{server.url} refuses to search for “{query}”: {plain(answer['error'].get('info'))}")
-    found = []
-    for item in sorted(answer.get("query", {}).get("pages", []), key=lambda item: item.get("index", 0)):
-        for info in item.get("imageinfo", []):
-            about = {key: plain(entry.get("value")) for key, entry in info.get("extmetadata", {}).items()}
-            found.append(
-                Candidate(
-                    url=info.get("thumburl") or info.get("url") or "",
-                    title=plain(item.get("title", "").removeprefix("File:")),
-                    landing_page=info.get("descriptionurl", ""),
-                    creator=about.get("Artist", ""),
-                    licence=about.get("LicenseShortName", ""),
-                )
-            )
-    return Page(leave_out(query, found), answer.get("continue", {}).get("gsroffset"))
+    answer, odd = read(CommonsAnswer, said, server.url), Counter[str]()
+    if answer.error:
+        why = answer.error.get("info") if isinstance(answer.error, dict) else answer.error
+        raise SearchError(f"{server.url} refuses to search for “{query}”: {plain(why)}")
+    pages = sift(CommonsPage, answer.query.pages, odd)
+    found = [
+        Candidate(
+            about.url, page.title.removeprefix("File:"), about.descriptionurl, about.extmetadata.artist,
+            about.extmetadata.licence,
+        )
+        for page in sorted(pages, key=lambda page: page.index)
+        for about in sift(CommonsPicture, page.imageinfo, odd)
+    ]  # fmt: skip
+    return page_of(query, found, answer.more.gsroffset if answer.more.gsroffset > cursor else None, odd)
 
 
 async def bing(_server: Server, query: str, cursor: int = 0) -> Page:
@@ -208,11 +207,12 @@ async def duckduckgo(_server: Server, query: str, cursor: int = 0) -> Page:
 
 
 async def _ddgs(name: str, query: str, page: int) -> Page:
-    found = await asyncio.to_thread(_ddgs_page, name, query, page)
-    return Page(leave_out(query, found), page + 1 if found and page < 10 else None)
+    results, odd = await asyncio.to_thread(_ddgs_page, name, query, page), Counter[str]()
+    found = [Candidate(item.url, item.title, item.foreign_landing_url) for item in sift(OpenverseItem, results, odd)]
+    return page_of(query, found, page + 1 if results and page < 10 else None, odd)
 
 
-def _ddgs_page(name: str, query: str, page: int) -> list[Candidate]:
+def _ddgs_page(name: str, query: str, page: int) -> list[dict[str, object]]:
     """One page by a back-end of ddgs, without its silence: it takes any refusal (403, 429) for "nothing found"."""
     engine = DDGS_ENGINES["images"][name](timeout=20)
 
@@ -232,7 +232,7 @@ def _ddgs_page(name: str, query: str, page: int) -> list[Candidate]:
             f"{name} refuses to search or has changed ({error}). It limits how much it may be asked: ask again in an"
             " hour, or do without that engine."
         ) from None
-    return [Candidate(result.image or "", plain(result.title), result.url or "") for result in results]
+    return [{"url": item.image, "title": item.title, "foreign_landing_url": item.url} for item in results]
 
 
 ENGINES = {"openverse": openverse, "commons": commons, "bing": bing, "duckduckgo": duckduckgo}
