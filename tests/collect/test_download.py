@@ -4,8 +4,12 @@ import asyncio
 import hashlib
 import socket
 import struct
+import subprocess
+import sys
+import threading
 import time
 import zlib
+from pathlib import Path
 
 import pytest
 from search_server import (
@@ -25,10 +29,11 @@ from search_server import (
     status,
 )
 
-from beercan_or_bacon.training.collect import download
+from beercan_or_bacon.training.collect import download, web
 from beercan_or_bacon.training.collect.download import Downloader, Picture, Rejection
 from beercan_or_bacon.training.collect.web import is_public
 
+ROOT = Path(__file__).parents[2]
 NAMED = frozenset({"127.0.0.1"})
 
 
@@ -257,6 +262,20 @@ def test_many_at_once_but_few_of_one_host(server, tmp_path):
     assert 4 <= server.busiest <= download.PER_NAMED_HOST
 
 
+def test_a_host_that_was_not_named_is_asked_for_as_few_as_the_readme_promises(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(web, "is_public", lambda _address: True)  # the server stands for one on the open internet
+    server.latency = 0.05
+    for n in range(20):
+        server.pictures[f"{n}.jpg"] = picture(n)
+    got = fetch(tmp_path, *(f"{server.url}/images/{name}" for name in server.pictures), named=frozenset())
+    assert len({one.sha256 for one in got}) == 20
+    assert server.busiest == download.PER_HOST
+    numbers = {2: "two", 12: "twelve"}
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"at most {numbers[download.PER_HOST]} pictures at a time from one host" in readme
+    assert f"({numbers[download.PER_NAMED_HOST]} from a server that you name)" in readme
+
+
 @pytest.mark.parametrize(("fault", "reason"), [(stall, "host stalls"), (silence, "host does not answer")])
 def test_a_stalled_server_holds_up_nobody_else(fault, reason, server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "SILENCE", 0.5)
@@ -284,5 +303,71 @@ def test_a_run_that_is_stopped_leaves_no_half_picture_and_the_next_clears_up(ser
         asyncio.run(run())
     assert files(tmp_path) == []
     (tmp_path / "pictures" / ".part-killed").write_bytes(b"half")
+    fetch(tmp_path)
+    assert files(tmp_path) == []
+
+
+def test_a_second_run_on_the_same_folder_leaves_the_first_ones_pictures_alone(server, tmp_path):
+    half, begun = threading.Event(), threading.Event()
+
+    def slow(handler, body, _tries):
+        handler.reply(200, body[: len(body) // 2], Content_Length=str(len(body)))
+        handler.wfile.flush()
+        begun.set()
+        half.wait(30)
+        handler.wfile.write(body[len(body) // 2 :])
+
+    names = [f"{n}.jpg" for n in range(8)]
+    for n, name in enumerate(names):
+        server.pictures[name], server.faults[name] = picture(n), slow
+
+    async def run():
+        async with Downloader(tmp_path, NAMED) as first:
+            pictures = [asyncio.create_task(first.fetch(f"{server.url}/images/{name}")) for name in names]
+            await asyncio.to_thread(begun.wait, 30)
+            while all(path.is_dir() or path.name == "lock" for path in (tmp_path / "pictures").rglob("*")):
+                await asyncio.sleep(0.01)
+            async with Downloader(tmp_path, NAMED):
+                half.set()
+                return await asyncio.gather(*pictures)
+
+    assert len({one.sha256 for one in asyncio.run(run())}) == 8
+    assert len(files(tmp_path)) == 8
+
+
+def test_a_picture_whose_file_was_taken_away_is_asked_for_again(server, tmp_path, monkeypatch):
+    server.pictures["a.jpg"] = picture()
+    real, taken = download.inspect, []
+
+    def taking(path, whole=True):
+        if not taken:
+            taken.append(path)
+            path.unlink()
+        return real(path, whole)
+
+    monkeypatch.setattr(download, "inspect", taking)
+    (got,) = fetch(tmp_path, f"{server.url}/images/a.jpg")
+    assert (got.width, got.height) == (64, 48)
+    assert server.asked("a.jpg") == 2
+
+
+def test_what_a_killed_run_left_is_cleared_and_what_a_living_one_holds_is_not(tmp_path):
+    code = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from beercan_or_bacon.training.collect.download import Downloader\n"
+        "async def run():\n"
+        "    async with Downloader(Path(sys.argv[1])) as downloader:\n"
+        "        (downloader.parts / 'half').write_bytes(b'half')\n"
+        "        print('ready', flush=True)\n"
+        "        await asyncio.sleep(60)\n"
+        "asyncio.run(run())\n"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    fetch(tmp_path)
+    (left,) = (tmp_path / "pictures").iterdir()
+    assert (left / "half").exists()
+    other.kill()
+    other.wait()
     fetch(tmp_path)
     assert files(tmp_path) == []
