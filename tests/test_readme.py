@@ -67,5 +67,7 @@ PAGES = sorted(
 def test_line_length_of_prose(page):
     prose = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.S).splitlines()
     assert not [line for line in prose if len(line) > 120 and not line.startswith(("|", "![", "[![", "    "))]
+
+
 def test_the_iframe_is_the_one_that_both_pages_print():
     assert iframe_snippet("https://USER-SPACE.hf.space/", "Beer can or bacon?") in README

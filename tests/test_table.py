@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from beercan_or_bacon.errors import DataError
-from beercan_or_bacon.training.table import COLUMNS, Record, read_table, write_table
+from beercan_or_bacon.training.table import COLUMNS, Record, author_of, read_table, write_table
 
 RECORD = Record(
     "beer can", "beer can -chicken", "openverse", "http://example.org/a.jpg?x=1&y=2", "http://example.org/a",
@@ -50,3 +50,12 @@ def test_a_table_of_something_else(text, tmp_path):
     (tmp_path / "pictures.csv").write_text(text)
     with pytest.raises(DataError, match="scrape again"):
         read_table(tmp_path)
+
+
+@pytest.mark.parametrize("spelling", ["Ann Lee", "ann lee ", "ANN\u00a0LEE", "Ann\tLee", "Ａｎｎ Lee"])
+def test_the_spellings_of_one_creator_are_one_author(spelling):
+    assert author_of(Record("bacon", "bacon", "commons", "http://example.org/a.jpg", creator=spelling)) == "ann lee"
+
+
+def test_nobody_is_no_author():
+    assert author_of(Record("bacon", "bacon", "commons", "http://example.org/a.jpg", creator=" ")) == ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -65,6 +66,11 @@ class Review:
     label: str
     decision: str
     time: str = ""
+
+
+def author_of(record: Record) -> str:
+    """The creator of a picture in one spelling, whichever engine told it: "Ann Lee" and "ann lee " are one; or ""."""
+    return " ".join(unicodedata.normalize("NFKC", record.creator).casefold().split())
 
 
 COLUMNS = tuple(field.name for field in fields(Record) if field.name != "reviewed")

@@ -1,6 +1,7 @@
 """The clean stage: what belongs is kept, what does not is dropped with a reason, and a person is obeyed."""
 
 import csv
+import io
 from dataclasses import replace
 from hashlib import sha256
 
@@ -9,11 +10,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from beercan_or_bacon.errors import DataError
+from beercan_or_bacon.serving.pictures import open_picture
 from beercan_or_bacon.training.classes import NEITHER, Classes
 from beercan_or_bacon.training.clean import decide as stage
 from beercan_or_bacon.training.clean import embeddings
-from beercan_or_bacon.training.clean.decide import clean, judge
+from beercan_or_bacon.training.clean.decide import clean, grouped, judge
 from beercan_or_bacon.training.clean.embeddings import Look, look_at
+from beercan_or_bacon.training.clean.review import image_html
 from beercan_or_bacon.training.table import Record, append_review, read_table, write_table
 
 CHANNELS = 48
@@ -198,3 +201,25 @@ def test_a_class_of_nothing_of_its_own():
 def test_the_summary_counts_every_picture(data):
     text = stage.summary([replace(record, decision="drop", reason="blank") for record in read_table(data)])
     assert sum(int(word) for word in text.split() if word.isdigit()) == 20
+
+
+def test_the_spellings_of_one_creator_vouch_for_each_other_no_more_than_one():
+    by = [
+        Record("cake", "cake", "test", f"http://e.org/{n}", creator=who)
+        for n, who in enumerate(["Ann Lee", "ann  lee ", "Bob"])
+    ]
+    one, same, other = grouped(np.arange(3), [[record] for record in by])
+    assert one == same != other
+
+
+def test_a_gif_with_a_long_comment_is_looked_at_like_any_other(tmp_path):
+    """Pillow would copy the comment into the JPEG that it writes, where 65,533 bytes are the most."""
+    (tmp_path / "pictures").mkdir()
+    path = tmp_path / "pictures" / "a.gif"
+    Image.effect_noise((120, 90), 60).save(path, comment=b"x" * 70_000)
+    assert len(Image.open(path).info["comment"]) == 70_000
+    small = embeddings.thumbnail(open_picture(path))
+    assert "comment" not in Image.open(io.BytesIO(small.tobytes())).info
+    assert set(look_at(tmp_path, {"a": "pictures/a.gif"})) == {"a"}
+    shown = image_html(tmp_path, Record("cake", "cake", "test", "http://e.org/a", file="pictures/a.gif"), 100, "a")
+    assert shown.startswith("<img")

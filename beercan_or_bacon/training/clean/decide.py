@@ -19,7 +19,7 @@ from scipy.special import expit
 from ...errors import DataError
 from ..attribution import write_attribution
 from ..classes import NEITHER, Classes
-from ..table import Record, read_table, write_table
+from ..table import Record, author_of, read_table, write_table
 from .duplicates import near_duplicates
 from .embeddings import Look, look_at
 from .off_topic import drawn, on_topic, outliers, similarity
@@ -188,7 +188,7 @@ def grouped(copies: np.ndarray, found_as: list[list[Record]]) -> np.ndarray:
     """Pictures that may not vouch for each other: copies, and pictures of one creator. Group number, int [pictures]."""
     first: dict[str, int] = {}
     pairs = [(n, first.setdefault(f"copy {copy}", n)) for n, copy in enumerate(copies)]
-    creators = [{record.creator for record in same} - {""} for same in found_as]
+    creators = [{author_of(record) for record in same} - {""} for same in found_as]
     pairs += [(n, first.setdefault(f"by {name}", n)) for n, names in enumerate(creators) for name in names]
     one, other = np.array(pairs).T
     joined = np.zeros((len(copies), len(copies)), bool)

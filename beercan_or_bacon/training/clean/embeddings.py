@@ -136,7 +136,7 @@ def thumbnail(picture: Image.Image) -> np.ndarray:
     """A small JPEG of the picture, uint8 [bytes]."""
     small, buffer = picture.copy(), io.BytesIO()
     small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
-    small.save(buffer, "JPEG", quality=60)
+    small.save(buffer, "JPEG", quality=60, comment=b"")  # a GIF's may be longer than a JPEG takes
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 

@@ -205,7 +205,7 @@ def image_html(data: Path, record: Record, side: int, words: str) -> str:
         return f"<p>{escape(str(error))}</p>"
     picture.thumbnail((side, side))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
+    picture.save(buffer, "JPEG", quality=85, comment=b"")  # a GIF's may be longer than a JPEG takes
     return f'<img alt="{words}" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
 
 

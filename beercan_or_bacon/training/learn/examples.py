@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ...errors import DataError
 from ..classes import NEITHER, Classes
-from ..table import Record, read_table
+from ..table import Record, author_of, read_table
 
 FOLDS = 5  # parts that are held out in turn
 
@@ -67,9 +67,8 @@ def kept_examples(classes: Classes, data: Path) -> list[Example]:
 
 def source_of(record: Record) -> str:
     """Who made the picture; for a search engine that does not say, the site it is on."""
-    if record.creator:
-        return record.creator.casefold()  # whichever search found it: people publish in more than one place
-    return urlsplit(record.landing_page or record.url).netloc or record.url
+    # the author, whichever search found it: people publish in more than one place
+    return author_of(record) or urlsplit(record.landing_page or record.url).netloc or record.url
 
 
 def folds_of(examples: Sequence[Example], count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -124,7 +124,7 @@ def _copy_examples(examples: list[Path], folder: Path) -> list[dict[str, str]]:
         shutil.copyfile(path, folder / path.name)
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
-            image.convert("RGB").save(thumbnail, quality=80)
+            image.convert("RGB").save(thumbnail, quality=80, comment=b"")  # a GIF's may be longer than a JPEG takes
         shown.append({
             "url": f"examples/{path.name}",
             "thumbnail": f"examples/{thumbnail.name}",
