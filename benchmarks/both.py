@@ -25,6 +25,7 @@ from beercan_or_bacon.training.learn.examples import FOLDS, folds_of, kept_examp
 from beercan_or_bacon.training.learn.features import cache_features
 from beercan_or_bacon.training.learn.fine_tune import answers, train_late
 from beercan_or_bacon.training.learn.recipe import Recipe
+from beercan_or_bacon.training.stage_key import sha256_of
 
 
 def main() -> None:
@@ -42,7 +43,8 @@ def main() -> None:
     model = fresh_model(arch, targets.shape[1])
     early = cut(model, recipe.late, recipe.size).early
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
-    maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
+    kept = {"seed": seed, "device": device, "folder": args.data / "features"}  # the fit's own
+    maps = cache_features(early, examples, recipe, mean, std, **kept)
     folds = folds_of(examples, FOLDS, seed)
     with tempfile.TemporaryDirectory() as folder:
         pairs = []
@@ -52,8 +54,9 @@ def main() -> None:
             for _ in range(args.pairs):
                 one, other = (examples[random.choice(indices)] for indices in only)
                 side_by_side(one.path, other.path).save(path := Path(folder) / f"{len(pairs)}.png")
-                pairs.append(replace(one, path=path))
-        seen = cache_features(early, pairs, replace(recipe, views=0), mean, std, seed=seed, device=device)
+                pairs.append(replace(one, path=path, record=replace(one.record, sha256=sha256_of(path))))
+        kept["folder"] = Path(folder) / "features"
+        seen = cache_features(early, pairs, replace(recipe, views=0), mean, std, **kept)
     called = []
     for (train, valid), both in zip(folds, seen[:, 0].split(args.pairs), strict=True):
         fold = fresh_model(arch, targets.shape[1])

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
+from .files import write_whole
 from .table import Record
 
 
@@ -24,10 +25,7 @@ def write_attribution(data: Path, records: Iterable[Record]) -> None:
             f"- {title} by {escape(record.creator or 'unknown')}, licence {escape(record.licence or 'unknown')},"
             f" by way of {escape(record.provider)}: `{record.file}`"
         )
-    path = Path(data) / "ATTRIBUTION.md"
-    temporary = path.with_suffix(".md.tmp")
-    temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    temporary.replace(path)
+    write_whole(Path(data) / "ATTRIBUTION.md", "\n".join([*lines, ""]))
 
 
 def escape(text: str) -> str:

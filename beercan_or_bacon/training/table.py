@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import DataError
+from .files import replacing
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,11 @@ def read_table(data: Path) -> list[Record]:
 
 def write_table(data: Path, records: Iterable[Record]) -> None:
     """Replace data/pictures.csv in one step: a reader sees the old table or the new one, never half of one."""
-    path = Path(data) / "pictures.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".csv.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.DictWriter(file, COLUMNS).writeheader()
-        _write_rows(file, records)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with replacing(Path(data) / "pictures.csv") as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        csv.DictWriter(text, COLUMNS).writeheader()
+        _write_rows(text, records)
+        text.detach()
 
 
 def append_rows(data: Path, records: Iterable[Record]) -> None:

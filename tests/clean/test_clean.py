@@ -176,6 +176,29 @@ def test_the_stage_from_files_to_table_and_page(classes, data, capsys, monkeypat
         assert {row["reason"] for row in csv.DictReader(file)} >= {"review"}
 
 
+def test_other_words_in_between_do_not_pass_for_the_same(classes, data, capsys):
+    clean(classes, data)
+    first = read_table(data)
+    assert {record.decision for record in first} == {"keep", "drop"}
+    other = Classes(("bacon", "photo"), {"bacon": ("b",), "photo": ("c",), NEITHER: ("a",)}, "Which?", "")
+    write_table(data, [replace(r, label="photo") if r.label == NEITHER else r for r in read_table(data)])
+    clean(other, data)
+    assert [record.decision for record in read_table(data)] != [record.decision for record in first]
+    write_table(data, [replace(r, label=NEITHER) if r.label == "photo" else r for r in read_table(data)])
+    capsys.readouterr()
+    clean(classes, data)
+    assert "nothing has changed" not in capsys.readouterr().out
+    assert read_table(data) == first
+
+
+def test_decisions_that_it_did_not_make_are_made_again(classes, data):
+    clean(classes, data)
+    first = read_table(data)
+    write_table(data, [replace(record, decision="drop", reason="off-topic") for record in first])
+    clean(classes, data)
+    assert read_table(data) == first
+
+
 def test_what_was_seen_is_kept_whole(data):
     files = {record.sha256: record.file for record in read_table(data)[:3]}
     first = look_at(data, files)

@@ -1,6 +1,8 @@
 """What is published answers as what was trained, and loads where it says it does."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -9,12 +11,13 @@ import pytest
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.serving.classifier import Classifier, fit_to_square
 from beercan_or_bacon.training.learn import export as exporting
 from beercan_or_bacon.training.learn.backbone import fresh_model
+from beercan_or_bacon.training.learn.fitted import save_fit
+from beercan_or_bacon.training.stage_key import sha256_of
 from tests.training_pictures import CLASSES, draw_picture
 
 ARCH = "tf_efficientnet_lite0"
@@ -28,7 +31,6 @@ def data(tmp_path_factory):
     torch.manual_seed(0)
     model = fresh_model(ARCH, 2)
     torch.nn.init.normal_(model.get_classifier().weight, std=0.1)
-    save_file(model.state_dict(), data / "fit" / "model.safetensors")
     settings = {
         "mark": "one", "arch": ARCH, "model_args": {"global_pool": "catavgmax"},
         "labels": CLASSES.labels, "size": 96, "fill": [255, 255, 255],
@@ -36,7 +38,7 @@ def data(tmp_path_factory):
         "metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}, "training": {"pictures": {"bacon": 3}},
         "failures": {"soda can": [20, 0.25]}, "versions": {"torch": "2"},
     }  # fmt: skip
-    (data / "fit" / "fit.json").write_text(json.dumps(settings))
+    save_fit(data / "fit", model.state_dict(), settings)
     Image.new("RGB", (4, 4)).save(data / "fit" / "calibration.png")
     return data
 
@@ -119,6 +121,37 @@ def test_a_second_export_does_no_work(data, out, capsys):
     exporting.export(CLASSES, data, out)
     assert "nothing has changed" in capsys.readouterr().out
     assert (out / "model.onnx").stat().st_mtime_ns == before
+
+
+def test_what_lies_there_is_exported_again_unless_it_is_this_very_model(data, tmp_path, capsys):
+    out = tmp_path / "model"
+    exporting.export(CLASSES, data, out)
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    for name, content in (("model.onnx", b"of another export that was killed"), ("config.json", None)):
+        (out / name).unlink() if content is None else (out / name).write_bytes(content)
+        exporting.export(CLASSES, data, out)
+        assert "nothing has changed" not in capsys.readouterr().out
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+
+
+@pytest.mark.parametrize("broken", [b"", b"no safetensors", b"\xff" * 300, None])
+def test_broken_weights_are_told_and_nothing_is_written(broken, data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    weights = copy / "fit" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] if broken is None else broken)
+    with pytest.raises(DataError, match=r"no finished fit.*train\.py fit"):
+        exporting.export(CLASSES, copy, tmp_path / "out")
+    settings = json.loads((copy / "fit" / "fit.json").read_text()) | {"weights": sha256_of(weights)}
+    (copy / "fit" / "fit.json").write_text(json.dumps(settings))  # vouched for, and broken all the same
+    with pytest.raises(DataError, match=r"model\.safetensors cannot be loaded.*train\.py fit"):
+        exporting.export(CLASSES, copy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_fit_of_other_words_is_not_exported_under_these(data, tmp_path):
+    other = replace(CLASSES, labels=("teapot", "spoon"))
+    with pytest.raises(DataError, match=r"tells beer can, bacon; the words are teapot, spoon now.*train\.py fit"):
+        exporting.export(other, data, tmp_path / "out")
 
 
 def test_no_fit_is_told(tmp_path):

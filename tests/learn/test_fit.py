@@ -10,6 +10,9 @@ from fastai.vision.all import Learner
 from safetensors.torch import load_file
 
 from beercan_or_bacon.errors import DataError
+from beercan_or_bacon.training.learn import cross_validate as cross_validation
+from beercan_or_bacon.training.learn import examples as picking
+from beercan_or_bacon.training.learn import features
 from beercan_or_bacon.training.learn import fit as fitting
 from beercan_or_bacon.training.learn.augmented import AugmentedMaps
 from beercan_or_bacon.training.learn.backbone import (
@@ -21,6 +24,7 @@ from beercan_or_bacon.training.learn.backbone import (
 from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import folds_of, joined_sources, kept_examples
 from beercan_or_bacon.training.learn.fine_tune import train_late
+from beercan_or_bacon.training.learn.fitted import finished_fit
 from beercan_or_bacon.training.table import read_table, write_table
 from tests.training_pictures import CLASSES, write_data
 
@@ -76,7 +80,7 @@ def test_pictures_of_one_source_stay_together(tmp_path):
     twice = replace(records[0], label="bacon", creator="bacon 0")
     write_table(tmp_path / "data", [*records, twice])
     examples = kept_examples(CLASSES, tmp_path / "data")
-    assert examples[0].target == (1, 1)
+    assert {e.record.sha256: e.target for e in examples}[twice.sha256] == (1, 1)
     sources = joined_sources(examples)
     assert len(set(sources)) == 14
     for train, valid in folds_of(examples, 5, seed=0):
@@ -88,6 +92,49 @@ def test_too_few_sources_are_told(tmp_path):
     data = write_data(tmp_path / "data")
     write_table(data, [replace(r, creator="one") if r.label == "bacon" else r for r in read_table(data)])
     with pytest.raises(DataError, match=r"“bacon” has pictures from 1 sources.*classes\.toml"):
+        kept_examples(CLASSES, data)
+
+
+def with_sources(data, source):
+    """The same pictures, each by the one that source(label, number) names."""
+    records = read_table(write_data(data))
+    per_label = len(records) // 3
+    write_table(data, [replace(r, creator=source(r.label, n % per_label)) for n, r in enumerate(records)])
+    return data
+
+
+def test_sources_that_hang_together_count_once(tmp_path):
+    data = with_sources(tmp_path / "data", lambda label, number: f"{label} {number % 5}")
+    assert len(kept_examples(CLASSES, data)) == 45
+    records = read_table(data)
+    # found by another search, by way of somebody else's page: two of the five people are one source
+    again = [replace(r, creator="bacon 1", url=r.url + "?") for r in records if r.creator == "bacon 0"]
+    write_table(data, [*records, *again])
+    with pytest.raises(DataError, match=r"“bacon” has pictures from 4 sources; it takes 5"):
+        kept_examples(CLASSES, data)
+
+
+def test_every_part_has_some_of_every_class(tmp_path):
+    # one has eleven of fifteen pictures of each class, four have one each
+    data = with_sources(tmp_path / "data", lambda label, number: f"{label} {max(0, number - 10)}")
+    examples = kept_examples(CLASSES, data)
+    targets = np.array([(*example.target, not any(example.target)) for example in examples])
+    for seed in range(10):
+        for _, valid in folds_of(examples, 5, seed):
+            assert targets[valid].any(0).all()
+
+
+def test_a_class_that_cannot_be_in_every_part_is_told(tmp_path):
+    examples = kept_examples(CLASSES, with_sources(tmp_path / "data", lambda label, number: f"{label} {number}"))
+    tied = [replace(e, groups=frozenset({"one"})) if e.target == (0, 1) else e for e in examples]
+    with pytest.raises(DataError, match="hang together in fewer than 5 sources"):
+        folds_of(tied, 5, seed=0)
+
+
+def test_a_picture_that_is_gone_is_told(tmp_path):
+    data = write_data(tmp_path / "data")
+    (data / "pictures" / "bacon-3.png").unlink()
+    with pytest.raises(DataError, match=r"1 of 45 kept pictures are gone, .*bacon-3.png.*train.py scrape"):
         kept_examples(CLASSES, data)
 
 
@@ -112,6 +159,141 @@ def test_fit_is_good_repeatable_and_skipped(tmp_path, capsys):
     capsys.readouterr()
     fitting.fit(CLASSES, folders[0], arch=ARCH, epochs=2, seed=3, device="cpu")
     assert "nothing has changed" in capsys.readouterr().out
+
+
+class Stop(Exception):
+    """The moment at which a test stops a fit."""
+
+
+def run_fit(data):
+    fitting.fit(CLASSES, data, arch=ARCH, epochs=1, seed=3, device="cpu")
+
+
+def looked_at(monkeypatch, stop=None):
+    """The pictures that the network sees from now on; at the one of that number everything stops."""
+    seen, look = [], features.frozen
+
+    def frozen(*arguments):
+        run = look(*arguments)
+
+        def counted(views):
+            if len(seen) == stop:
+                raise Stop
+            seen.append(views)
+            return run(views)
+
+        return counted
+
+    monkeypatch.setattr(features, "frozen", frozen)
+    return seen
+
+
+def trained(monkeypatch, stop=None):
+    """The trainings from now on; the one of that number is never begun."""
+    runs, train = [], cross_validation.train_late
+
+    def counted(*arguments, **settings):
+        if len(runs) == stop:
+            raise Stop
+        runs.append(settings)
+        return train(*arguments, **settings)
+
+    for module in (cross_validation, fitting):
+        monkeypatch.setattr(module, "train_late", counted)
+    return runs
+
+
+@pytest.mark.usefixtures("small")
+def test_a_fit_that_is_stopped_goes_on_to_the_same_model(tmp_path, monkeypatch, capsys):
+    whole, stopped = (write_data(tmp_path / name, per_label=6) for name in ("whole", "stopped"))
+    monkeypatch.setattr(picking, "FOLDS", 2)
+    run_fit(whole)
+    for counter, stop in ((looked_at, 7), (trained, 1), (trained, 1)):
+        with monkeypatch.context() as patched:
+            counter(patched, stop)
+            with pytest.raises(Stop):
+                run_fit(stopped)
+        assert not (stopped / "fit" / "fit.json").exists()
+    capsys.readouterr()
+    with monkeypatch.context() as patched:
+        seen, runs = looked_at(patched), trained(patched)
+        run_fit(stopped)
+        assert (len(seen), len(runs)) == (0, 1)  # both parts were kept: all that was left is the training on everything
+    said = capsys.readouterr().err
+    assert "18 of 18 looked at before" in said
+    assert "2 of 2 parts done before" in said
+    for name in ("model.safetensors", "losses.csv", "report.html", "fit.json"):
+        assert (stopped / "fit" / name).read_bytes() == (whole / "fit" / name).read_bytes(), name
+
+
+@pytest.mark.usefixtures("small")
+def test_of_one_picture_more_only_that_one_is_looked_at(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(picking, "FOLDS", 2)
+    data = write_data(tmp_path / "data", per_label=6)
+    records = read_table(data)
+    write_table(data, records[1:])
+    run_fit(data)
+    write_table(data, records)
+    capsys.readouterr()
+    seen, runs = looked_at(monkeypatch), trained(monkeypatch)
+    run_fit(data)
+    assert "17 of 18 looked at before" in capsys.readouterr().err
+    assert (len(seen), len(runs)) == (1, 3)
+
+
+def test_features_are_kept_by_all_that_they_depend_on(tmp_path, monkeypatch, small):
+    examples = kept_examples(CLASSES, write_data(tmp_path / "data"))[:2]
+    early = cut(fresh_model(ARCH, 2), small.late, small.size).early
+    seen = looked_at(monkeypatch)
+
+    def look(recipe=small, mean=(0.5,) * 3, seed=0):
+        settings = {"seed": seed, "device": "cpu", "folder": tmp_path / "features"}
+        return features.cache_features(early, examples, recipe, mean, (0.5,) * 3, **settings)
+
+    first = look()
+    assert torch.equal(look(), first)
+    assert len(seen) == 2
+    for other in ({"recipe": replace(small, views=2)}, {"recipe": replace(small, fill=(0, 0, 0))}, {"seed": 1},
+                  {"recipe": replace(small, size=128)}, {"mean": (0.4,) * 3}):  # fmt: skip
+        before = len(seen)
+        assert not torch.equal(look(**other), first)
+        assert len(seen) == before + 2
+    for path in (tmp_path / "features").rglob("*.npy"):
+        path.write_bytes(b"\x93NUMPY half a file")  # what a disk that fails may leave
+    before = len(seen)
+    assert torch.equal(look(), first)
+    assert len(seen) == before + 2
+    next(early.parameters()).data.add_(1)
+    assert not torch.equal(look(), first)
+    assert len(seen) == before + 4
+
+
+def test_a_last_batch_of_one_picture_is_no_trouble(small):
+    number = small.batch + 1
+    maps = torch.rand(number, 2, 192, 2, 2).half()
+    targets = np.eye(2, dtype=np.float32)[np.arange(number) % 2]
+    model, everything = fresh_model(ARCH, 2), np.arange(number)
+    train_late(model, maps, targets, everything, everything[:0], small, epochs=1, seed=0, device="cpu")
+    assert all(torch.isfinite(weight).all() for weight in model.parameters())
+
+
+@pytest.mark.usefixtures("small")
+def test_weights_of_another_run_are_not_vouched_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(picking, "FOLDS", 2)
+    data = write_data(tmp_path / "data", per_label=6)
+    run_fit(data)
+    weights = data / "fit" / "model.safetensors"
+    mine = weights.read_bytes()
+    weights.write_bytes(bytes([*mine[:-1], mine[-1] ^ 1]))
+    assert finished_fit(data / "fit") is None
+    run_fit(data)
+    assert "nothing has changed" not in capsys.readouterr().out
+    assert weights.read_bytes() == mine
+    # killed between the report of another fit and its weights: nothing may pass for finished
+    monkeypatch.setattr(fitting, "save_fit", lambda *_: (_ for _ in ()).throw(Stop))
+    with pytest.raises(Stop):
+        fitting.fit(CLASSES, data, arch=ARCH, epochs=2, seed=3, device="cpu")
+    assert finished_fit(data / "fit") is None
 
 
 def test_late_training_is_a_fastai_learner_that_leaves_early_stages_and_batch_norm_alone(small):

@@ -6,7 +6,6 @@ What cannot be read, is too small, absurdly shaped or blank goes first; then wha
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,17 +18,14 @@ from scipy.special import expit
 from ...errors import DataError
 from ..attribution import write_attribution
 from ..classes import NEITHER, Classes
+from ..files import write_whole
+from ..stage_key import stage_key
 from ..table import Record, author_of, read_table, write_table
 from .duplicates import near_duplicates
 from .embeddings import Look, look_at
 from .off_topic import drawn, on_topic, outliers, similarity
+from .settings import SETTINGS
 from .sheet import write_sheet
-
-VERSION = "3"  # of the decisions: another one makes the stage run again
-MIN_SIDE = 48  # pixels
-MAX_ASPECT = 5  # longer side to shorter
-MIN_CONTRAST = 4  # grey levels of 255, standard deviation
-DRAWN = 3.5  # robust standard deviations above what is usual in the class (Iglewicz and Hoaglin, 1993)
 
 
 @dataclass(frozen=True)
@@ -49,9 +45,8 @@ def clean(classes: Classes, data: Path) -> None:
     records = read_table(data)
     if not any(record.file for record in records):
         raise DataError(f"{data} holds no pictures yet. Run `python train.py scrape` first.")
-    done, mark = Path(data) / "clean.txt", fingerprint(records)
-    decided = all(record.decision for record in records if record.file)
-    if decided and done.exists() and done.read_text() == mark:
+    done = Path(data) / "clean.txt"
+    if done.exists() and done.read_text(encoding="utf-8") == fingerprint(classes, records):
         print("clean: nothing has changed since the last time.")
         return
     looks = look_at(data, {record.sha256: record.file for record in records if record.file})
@@ -59,14 +54,13 @@ def clean(classes: Classes, data: Path) -> None:
     write_table(data, records)
     write_attribution(data, records)
     write_sheet(data, classes, records, looks)
-    done.write_text(mark)
+    write_whole(done, fingerprint(classes, read_table(data)))
     print(summary(records))
 
 
-def fingerprint(records: list[Record]) -> str:
-    """What the decisions are made from, as one number."""
-    said = [(r.label, r.url, r.sha256, r.creator, r.reviewed and r.decision) for r in records if r.file]
-    return hashlib.sha256(repr((VERSION, sorted(said))).encode()).hexdigest()
+def fingerprint(classes: Classes, records: list[Record]) -> str:
+    """What the decisions are made from, and the decisions, as one number: it vouches for these and no others."""
+    return stage_key(settings=SETTINGS, classes=classes, records=[record for record in records if record.file])
 
 
 def judge(classes: Classes, records: list[Record], looks: dict[str, Look]) -> list[Record]:
@@ -94,11 +88,11 @@ def fault_of(record: Record, look: Look | None) -> str:
     if look is None:
         return "unreadable"
     short, long = sorted((record.width, record.height))
-    if short < MIN_SIDE:
+    if short < SETTINGS.min_side:
         return "too small"
-    if long > MAX_ASPECT * short:
+    if long > SETTINGS.max_aspect * short:
         return "odd shape"
-    return "blank" if look.contrast < MIN_CONTRAST else ""
+    return "blank" if look.contrast < SETTINGS.min_contrast else ""
 
 
 def judge_topic(
@@ -155,7 +149,7 @@ def weigh(classes: Classes, found_as: list[list[Record]], seen: list[Look], grou
         score, threshold = on_topic(kernel, searched[label], other, reviewed, groups)
         belongs = sureness(score, threshold)
         kept = searched[label] & (belongs >= 0.5)
-        sketched = sureness(outliers(drawing, searched[label]), DRAWN)
+        sketched = sureness(outliers(drawing, searched[label]), SETTINGS.drawn)
         evidence.shows[label] = sureness(score, np.quantile(score[kept], 0.9) if kept.any() else threshold)
         evidence.belongs[label] = np.where(sketched > 0.5, np.minimum(belongs, 1 - sketched), belongs)
         evidence.drawn[label] = sketched

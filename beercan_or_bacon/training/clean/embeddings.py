@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +18,12 @@ from tqdm import tqdm
 
 from ...errors import PictureError
 from ...serving.pictures import open_picture
+from ..files import replacing
 from ..learn.backbone import create_backbone, frozen, stages_of
+from ..stage_key import stage_key
+from .settings import EYE
 
-# The eye of the cleaning, whatever --arch the model is to have: with frozen features lite2 tells what belongs from what
-# does not much better than lite0 (benchmarks/cleaning.py), and its weights need no Hub either.
-ARCH = "tf_efficientnet_lite2"
-SIZE = 260  # pixels; what the weights were trained with
-BATCH = 8  # pictures; twice as many views
-MARGIN = 0.15  # of each side, left out for a look at the middle
-VIEWS = "whole-middle"
-THUMBNAIL = 96  # pixels
-# what a hash is taken of, as shares of the sides: left, top, right, bottom
-WINDOWS = [(0, 0, 1, 1), (0.08, 0.08, 0.92, 0.92)]
-WINDOWS += [(left, top, left + 0.92, top + 0.92) for left in (0, 0.04, 0.08) for top in (0, 0.04, 0.08)]
+BATCH = 8  # pictures; twice as many views; what they say does not depend on it
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ def look_at(data: Path, files: dict[str, str]) -> dict[str, Look]:
 
     Returns sha256 -> Look; pictures that cannot be read are missing from it.
     """
-    folder = Path(data) / "embeddings" / f"{ARCH}-{SIZE}-{VIEWS}"
+    folder = Path(data) / "embeddings" / f"{EYE.arch}-{EYE.size}-{stage_key(eye=EYE)[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     new = [sha256 for sha256 in files if not (folder / f"{sha256}.npz").exists()]
     if new:
@@ -80,7 +72,7 @@ class Network:
 
     def __init__(self) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.features = frozen(nn.Sequential(*stages_of(create_backbone(ARCH))), SIZE, device)
+        self.features = frozen(nn.Sequential(*stages_of(create_backbone(EYE.arch))), EYE.size, device)
 
     def look(self, paths: dict[str, Path]) -> Iterable[tuple[str, Look]]:
         """sha256 -> path: yields sha256 and Look of those that can be read."""
@@ -93,7 +85,7 @@ class Network:
         if not pictures:
             return
         views = [view for picture in pictures.values() for view in (square(picture), middle(picture))]
-        pixels = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)  # [2 n, 3, SIZE, SIZE]
+        pixels = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)  # [2 n, 3, size, size]
         maps = self.features(pixels.float() / 127.5 - 1)  # of -1..1
         peaks = maps.amax((2, 3)).half().numpy()  # [2 n, channels]
         grids = adaptive_avg_pool2d(maps, 3).permute(0, 2, 3, 1).half().numpy()  # [2 n, 3, 3, channels]
@@ -114,28 +106,28 @@ class Network:
 
 
 def square(picture: Image.Image) -> np.ndarray:
-    """The whole picture on a white square: uint8 [SIZE, SIZE, 3]."""
-    return np.asarray(ImageOps.pad(picture, (SIZE, SIZE), Image.Resampling.BICUBIC, color="white"))
+    """The whole picture on a white square: uint8 [size, size, 3]."""
+    return np.asarray(ImageOps.pad(picture, (EYE.size, EYE.size), Image.Resampling.BICUBIC, color="white"))
 
 
 def middle(picture: Image.Image) -> np.ndarray:
-    """The square in the middle, 70 % of the shorter side: uint8 [SIZE, SIZE, 3]."""
-    size = (SIZE, SIZE)
-    return np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC, bleed=MARGIN))
+    """The square in the middle, 70 % of the shorter side: uint8 [size, size, 3]."""
+    size = (EYE.size, EYE.size)
+    return np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC, bleed=EYE.margin))
 
 
 def hashes(picture: Image.Image) -> np.ndarray:
-    """Perceptual hashes of the WINDOWS, bool [11, 8, 8]: a cropping moves all that a hash looks at."""
+    """Perceptual hashes of the windows, bool [11, 8, 8]: a cropping moves all that a hash looks at."""
     grey = picture.convert("L")
     grey.thumbnail((128, 128), Image.Resampling.BOX)  # a hash is made from 32 x 32 pixels
     scale = np.array([*grey.size, *grey.size])
-    return np.stack([imagehash.phash(grey.resize((32, 32), box=tuple(scale * window))).hash for window in WINDOWS])
+    return np.stack([imagehash.phash(grey.resize((32, 32), box=tuple(scale * window))).hash for window in EYE.windows])
 
 
 def thumbnail(picture: Image.Image) -> np.ndarray:
     """A small JPEG of the picture, uint8 [bytes]."""
     small, buffer = picture.copy(), io.BytesIO()
-    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
+    small.thumbnail((EYE.thumbnail, EYE.thumbnail), Image.Resampling.BICUBIC)
     small.save(buffer, "JPEG", quality=60, comment=b"")  # a GIF's may be longer than a JPEG takes
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
@@ -163,11 +155,9 @@ def plainness(picture: Image.Image) -> np.ndarray:
 
 
 def save(path: Path, look: Look) -> None:
-    """To a temporary name, then renamed: what is there is whole."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    """What was seen, whole or not at all."""
+    with replacing(path) as file:
         np.savez(file, **vars(look))
-    os.replace(temporary, path)
 
 
 def load(path: Path) -> Look:

@@ -8,13 +8,7 @@ from sklearn.model_selection import GroupKFold
 
 from ...errors import DataError
 from .embeddings import Look
-
-RIDGE = 0.5  # strong, because labels are noisy and classes small
-ROUNDS = 3
-FOLDS = 5
-SHUFFLES = 3
-TYPICAL = 0.5  # of a typical good picture's score, what a picture has to reach
-DISPUTED = 0.75  # the same, when it was searched as something else too
+from .settings import SETTINGS
 
 
 def similarity(looks: list[Look]) -> np.ndarray:
@@ -40,17 +34,17 @@ def out_of_fold(kernel: np.ndarray, target: np.ndarray, weight: np.ndarray, grou
     target: 0 or 1 [n]; weight: >= 0 [n]; groups: int [n]. Returns about 0 (not at all) to 1 (very much), float [n].
     Raises DataError when all are of one group.
     """
-    folds = min(FOLDS, len(np.unique(groups)))
+    folds = min(SETTINGS.folds, len(np.unique(groups)))
     if folds < 2:
         raise DataError("All pictures are copies of one. Give the classes more search terms and scrape again.")
     scores = np.zeros(len(target))
-    for seed in range(SHUFFLES):
+    for seed in range(SETTINGS.shuffles):
         for train, test in GroupKFold(folds, shuffle=True, random_state=seed).split(kernel, groups=groups):
             train = train[weight[train] > 0]
             mean = np.average(target[train], weights=weight[train])
-            model = KernelRidge(alpha=RIDGE, kernel="precomputed")
+            model = KernelRidge(alpha=SETTINGS.ridge, kernel="precomputed")
             model.fit(kernel[np.ix_(train, train)], target[train] - mean, sample_weight=weight[train])
-            scores[test] += (model.predict(kernel[np.ix_(test, train)]) + mean) / SHUFFLES
+            scores[test] += (model.predict(kernel[np.ix_(test, train)]) + mean) / SETTINGS.shuffles
     return scores
 
 
@@ -77,14 +71,14 @@ def on_topic(
     weight = np.where(found & other, 0.0, 1.0)
     weight[clean] *= np.sqrt(max(weight[~found].sum(), 1) / max(clean.sum(), 1))
     scores = out_of_fold(kernel, target, weight, groups)
-    for _ in range(ROUNDS):
+    for _ in range(SETTINGS.rounds):
         low, middle, high = np.quantile(scores[clean], [0.1, 0.35, 0.6])
         trust = np.ones(len(scores))
         trust[clean] = np.clip((scores[clean] - low) / (high - low + 1e-9), 0.02, 1)
         trust[~found & (scores > middle)] = 0.05
         trust[sure] = 1
         scores = out_of_fold(kernel, target, weight * trust, groups)
-    return scores, np.median(scores[found]) * np.where(found & other, DISPUTED, TYPICAL)
+    return scores, np.median(scores[found]) * np.where(found & other, SETTINGS.disputed, SETTINGS.typical)
 
 
 def drawn(kernel: np.ndarray, plain: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from ..classes import NEITHER, Classes
+from ..files import write_whole
 from ..table import Record
 from .embeddings import Look
 
@@ -50,10 +51,7 @@ def write_sheet(data: Path, classes: Classes, records: list[Record], looks: dict
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Cleaning: {escape(classes.title)}</title><style>{STYLE}</style>" + "\n".join(body)
     )
-    path = Path(data) / "clean.html"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(Path(data) / "clean.html", page)
 
 
 def overview(labels: list[str], parts: dict[tuple[str, str, str], list[Record]]) -> str:

@@ -15,6 +15,7 @@ from ..classes import NEITHER, Classes
 from ..table import Record, author_of, read_table
 
 FOLDS = 5  # parts that are held out in turn
+MORE = "Give it more search terms in classes.toml and run `python train.py scrape` and `python train.py clean` again."
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Example:
 
 
 def kept_examples(classes: Classes, data: Path) -> list[Example]:
-    """What cleaning and review kept, one Example a distinct picture.
+    """What cleaning and review kept, one Example a distinct picture, in the order of their sha256.
 
-    Raises DataError when a class or "neither" has too few pictures or sources to be held out in turn.
+    Raises DataError when pictures are gone, or a class or "neither" has too few sources to be held out in turn.
     """
     rows: dict[str, list[Record]] = {}
     for record in read_table(data):
@@ -48,21 +49,27 @@ def kept_examples(classes: Classes, data: Path) -> list[Example]:
             target=tuple(int(any(record.label == label for record in same)) for label in classes.labels),
             groups=frozenset(source_of(record) for record in same),
         )
-        for same in rows.values()
+        for _, same in sorted(rows.items())
     ]
-    for index, label in enumerate((*classes.labels, NEITHER)):
-        sources = {
-            group
-            for example in examples
-            if (example.target[index] if label != NEITHER else not any(example.target))
-            for group in example.groups
-        }
-        if len(sources) < FOLDS:
+    if gone := [example for example in examples if not example.path.exists()]:
+        raise DataError(
+            f"{len(gone)} of {len(examples)} kept pictures are gone, {gone[0].path} for one. Run `python train.py "
+            "scrape` and `python train.py clean` again."
+        )
+    sources = joined_sources(examples)
+    for label, there in zip((*classes.labels, NEITHER), shown(examples, len(classes.labels)).T, strict=True):
+        if (found := len(set(sources[there]))) < FOLDS:
             raise DataError(
-                f"“{label}” has pictures from {len(sources)} sources; it takes {FOLDS} at least. Give it more search "
-                f"terms in classes.toml and run `python train.py scrape` and `python train.py clean` again."
+                f"“{label}” has pictures from {found} sources; it takes {FOLDS} at least, so that a model can be "
+                f"measured on sources that it was not trained on. {MORE}"
             )
     return examples
+
+
+def shown(examples: Sequence[Example], labels: int) -> np.ndarray:
+    """Which pictures show which label, and in the last column which show none: bool [pictures, labels + 1]."""
+    targets = np.array([example.target for example in examples], bool).reshape(-1, labels)
+    return np.column_stack([targets, ~targets.any(1)])
 
 
 def source_of(record: Record) -> str:
@@ -72,11 +79,35 @@ def source_of(record: Record) -> str:
 
 
 def folds_of(examples: Sequence[Example], count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(train, valid) indices, groups apart, both classes and neither spread over the folds."""
+    """(train, valid) indices, groups apart, every class and neither in each valid.
+
+    Raises DataError when the pictures of a class hang together in too few sources for that.
+    """
     groups = joined_sources(examples)
     kinds = [int("".join(map(str, example.target)), 2) for example in examples]
-    splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(np.zeros(len(kinds)), kinds, groups)
-    return list(splits)
+    there = shown(examples, len(examples[0].target))
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    valids = [valid for _, valid in splitter.split(np.zeros(len(kinds)), kinds, groups)]
+    if not all(there[valid].any(0).all() for valid in valids):  # it balances pictures, and may leave a part without
+        parts = deal(groups, there, count)
+        valids = [np.flatnonzero(parts == part) for part in range(count)]
+    if not all(there[valid].any(0).all() for valid in valids):
+        raise DataError(f"The pictures of a class hang together in fewer than {count} sources. {MORE}")
+    return [(np.setdiff1d(np.arange(len(kinds)), valid), valid) for valid in valids]
+
+
+def deal(groups: np.ndarray, there: np.ndarray, count: int) -> np.ndarray:
+    """The part of each picture, int [pictures]: groups are dealt to the parts with the fewest groups of their labels.
+
+    groups: int [pictures]; there: bool [pictures, labels + 1]. Groups that show most come first: they are least free.
+    """
+    shows = {group: there[groups == group].any(0) for group in np.unique(groups)}
+    parts, dealt = np.zeros(len(groups), int), np.zeros((count, there.shape[1]))
+    for group in sorted(shows, key=lambda group: (-shows[group].sum(), -(groups == group).sum(), group)):
+        part = np.argmin(dealt[:, shows[group]].sum(1))
+        dealt[part] += shows[group]
+        parts[groups == group] = part
+    return parts
 
 
 def joined_sources(examples: Sequence[Example]) -> np.ndarray:

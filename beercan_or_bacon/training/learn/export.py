@@ -11,14 +11,20 @@ import onnx
 import timm
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from ...errors import DataError
 from ..classes import Classes
+from ..files import write_whole
+from ..stage_key import sha256_of, stage_key
 from .backbone import trace
 from .cut import Places, cut
+from .fitted import finished_fit
 
+VERSION = 1  # of this code; another one exports again
+HUB_FORMAT = ("model.safetensors", "config.json")  # what timm loads from the Hub
 LARGEST = 10_000_000  # bytes; what a page should have to load
 
 
@@ -46,32 +52,41 @@ class Published(nn.Module):
 
 
 def load_fitted(data: Path) -> tuple[nn.Module, dict]:
-    """The trained timm model and data/fit/fit.json. Raises DataError when there is no finished fit."""
+    """The trained timm model and data/fit/fit.json. Raises DataError when there is no whole fit."""
     folder = Path(data) / "fit"
+    settings, weights = finished_fit(folder), folder / "model.safetensors"
+    if settings is None:
+        raise DataError(f"{folder} holds no finished fit. Run `python train.py fit` first.")
     try:
-        settings = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
         model = timm.create_model(
             settings["arch"], pretrained=False, num_classes=len(settings["labels"]), **settings["model_args"]
         )
-        model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (FileNotFoundError, ValueError, KeyError):
-        raise DataError(f"{folder} holds no finished fit. Run `python train.py fit` first.") from None
+        model.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:  # another version's, or made by hand
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{weights} cannot be loaded ({reason}). Remove {folder}, then run `train.py fit`.") from None
     return model.eval(), settings
 
 
 def export(classes: Classes, data: Path, out: Path) -> None:
     """Write the published model and the report's plots; each file replaces the old one whole.
 
-    Skipped when the folder holds this very fit already. Raises DataError when there is no finished fit.
+    Skipped when the folder holds this very fit already. Raises DataError when there is no finished fit of these labels.
     """
     model, settings = load_fitted(data)
+    if settings["labels"] != list(classes.labels):
+        known, asked = (", ".join(labels) for labels in (settings["labels"], classes.labels))
+        raise DataError(f"The fit in {data} tells {known}; the words are {asked} now. Run `python train.py fit` first.")
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    mark = hashlib.sha256(json.dumps([settings["mark"], classes.title, classes.tagline]).encode()).hexdigest()
+    mark = stage_key(version=VERSION, fit=settings, title=classes.title, tagline=classes.tagline)
     if exported_mark(out) == mark:
         print("export: nothing has changed since the last one.")
         return
     size = settings["size"]
+    places = cut(model, 0, size).places
+    graph = to_onnx(Published(model, places, settings["mean"], settings["std"]).eval(), size)
+    if len(graph) > LARGEST:
+        print(f"export: model.onnx is {len(graph) / 1e6:.1f} MB. Pages load slowly with it; a smaller --arch may do.")
     hub = {  # timm's format: pushed beside the rest, timm.create_model("hf-hub:USER/REPO", pretrained=True) loads it
         "architecture": settings["arch"],
         "num_classes": len(settings["labels"]),
@@ -95,36 +110,27 @@ def export(classes: Classes, data: Path, out: Path) -> None:
             for query, (pictures, share) in settings["failures"].items()
         },
         "training": settings["training"], "versions": settings["versions"],
-        "mark": mark,
+        "mark": mark, "model_sha256": hashlib.sha256(graph).hexdigest(),
     }  # fmt: skip
-    places = cut(model, 0, size).places
-    graph = to_onnx(Published(model, places, settings["mean"], settings["std"]).eval(), size)
-    if len(graph) > LARGEST:
-        print(f"export: model.onnx is {len(graph) / 1e6:.1f} MB. Pages load slowly with it; a smaller --arch may do.")
     fitted = Path(data) / "fit"
-    replace(out / "model.onnx", graph)
-    replace(out / "model.safetensors", (fitted / "model.safetensors").read_bytes())
-    replace(out / "config.json", (json.dumps(hub, indent=1) + "\n").encode())
+    write_whole(out / "model.onnx", graph)
+    write_whole(out / "model.safetensors", (fitted / "model.safetensors").read_bytes())
+    write_whole(out / "config.json", json.dumps(hub, indent=1) + "\n")
     for plot in sorted(fitted.glob("*.png")):
-        replace(out / plot.name, plot.read_bytes())
+        write_whole(out / plot.name, plot.read_bytes())
     # last, since it vouches for the others
-    replace(out / "classifier.json", (json.dumps(description, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(out / "classifier.json", json.dumps(description, indent=1, ensure_ascii=False) + "\n")
     print(f"export: {out}/ holds the model: {len(graph) / 1e6:.1f} MB, {len(settings['labels'])} labels.")
 
 
 def exported_mark(out: Path) -> str | None:
-    """The mark of the model that lies in the folder, if a whole one does."""
+    """The mark of the model that lies in the folder, if it is all there and classifier.json is that of model.onnx."""
     try:
-        return json.loads((out / "classifier.json").read_text(encoding="utf-8")).get("mark")
-    except (FileNotFoundError, ValueError):
+        description = json.loads((out / "classifier.json").read_text(encoding="utf-8"))
+        whole = description["model_sha256"] == sha256_of(out / "model.onnx")
+        return description["mark"] if whole and all((out / name).exists() for name in HUB_FORMAT) else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader never sees half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def to_onnx(model: Published, size: int) -> bytes:

@@ -1,31 +1,55 @@
-"""What the frozen early stages say of every picture: looked at once, trained on many times."""
+"""What the frozen early stages say of every picture: looked at once, kept below data/features/, trained on often."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from tqdm import tqdm
 
-from ...serving.classifier import fit_to_square
+from ...serving.classifier import InputRule, fit_to_square
 from ...serving.pictures import open_picture
+from ..files import replacing
+from ..stage_key import stage_key
 from .backbone import frozen
 from .examples import Example
 from .recipe import Recipe
+
+BATCH = 8  # pictures that a process decodes at a time; what the network says does not depend on it
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that a picture's features depend on beside the picture: what this module reads, and keeps them by.
+
+    stages: the frozen network, by the sha256 of its weights. views: augmented looks, beside the plain one.
+    """
+
+    stages: str
+    rule: InputRule
+    views: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    seed: int
+    device: str
+    version: int = 1  # of this code; another one looks at every picture again
 
 
 class Views(Dataset):
     """Looks at each picture, uint8 [views + 1, 3, size, size]: first as it is served, then augmented."""
 
-    def __init__(self, examples: Sequence[Example], recipe: Recipe, seed: int):
-        self.paths = [example.path for example in examples]
-        self.views, self.seed = recipe.views, seed
-        self.rule = recipe.input_rule
-        fill = list(recipe.fill)
+    def __init__(self, examples: Sequence[Example], look: Look):
+        self.pictures = [(example.path, example.record.sha256) for example in examples]
+        self.look = look
+        fill = list(look.rule.fill)
         self.augment = v2.Compose([
             v2.RandomHorizontalFlip(),
             v2.RandomApply([v2.RandomChoice([v2.RandomRotation((a, a), fill=fill) for a in (90, 180, 270)])], p=0.25),
@@ -34,31 +58,65 @@ class Views(Dataset):
         ])  # fmt: skip
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.pictures)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        served = fit_to_square(open_picture(self.paths[index]), self.rule)
-        with torch.random.fork_rng(devices=[]):  # the same views whatever the order and number of workers
-            torch.manual_seed(hash((self.seed, index)))
-            looks = [served, *(self.augment(served) for _ in range(self.views))]
+        path, sha256 = self.pictures[index]
+        served = fit_to_square(open_picture(path), self.look.rule)
+        with torch.random.fork_rng(devices=[]):  # a picture's views are its own, whatever other pictures there are
+            torch.manual_seed(int(stage_key(seed=self.look.seed, sha256=sha256)[:15], 16))
+            looks = [served, *(self.augment(served) for _ in range(self.look.views))]
         return torch.stack([v2.functional.pil_to_tensor(look) for look in looks])
 
 
 def cache_features(
-    early: nn.Module, examples: Sequence[Example], recipe: Recipe, mean, std, *, seed: int, device: str
+    early: nn.Module, examples: Sequence[Example], recipe: Recipe, mean, std, *, seed: int, device: str, folder: Path
 ) -> torch.Tensor:
-    """What the frozen early stages say of every view: float16 [pictures, views + 1, channels, height, width]."""
-    views, look = Views(examples, recipe, seed), frozen(early, recipe.size, device)
+    """What the frozen early stages say of every view: float16 [pictures, views + 1, channels, height, width].
+
+    folder: where it is kept, a file a picture, by all that it depends on; only pictures that have none are looked at.
+    """
+    look = Look(weights_of(early), recipe.input_rule, recipe.views, tuple(mean), tuple(std), seed, device)
+    kept = folder / stage_key(look=look)[:16]
+    maps = [read_features(kept / f"{example.record.sha256}.npy") for example in examples]
+    new = [index for index, known in enumerate(maps) if known is None]
+    before = len(examples) - len(new)
+    told = f"Looking at the pictures ({before:,} of {len(examples):,} looked at before)"
+    with tqdm(total=len(examples), initial=before, desc=told, unit="picture") as progress:
+        for index, said in zip(new, look_at(early, [examples[i] for i in new], look), strict=True):
+            maps[index] = said
+            with replacing(kept / f"{examples[index].record.sha256}.npy") as file:
+                np.save(file, said)
+            progress.update()
+    return torch.from_numpy(np.stack(maps))
+
+
+def look_at(early: nn.Module, examples: Sequence[Example], look: Look) -> Iterator[np.ndarray]:
+    """What the stages say of each picture in turn: float16 [views + 1, channels, height, width].
+
+    A picture's views go through the network by themselves: what is said of one cannot depend on which came with it.
+    """
+    if not examples:
+        return
+    run, views = frozen(early, look.rule.size, look.device), Views(examples, look)
     workers = min(8, os.cpu_count() or 1) if len(views) > 200 else 0
-    loader = DataLoader(views, batch_size=8, num_workers=workers)
-    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (mean, std))
-    maps, done = None, 0
-    with tqdm(total=len(views), desc="Looking at the pictures", unit="picture") as progress:
-        for batch in loader:  # uint8 [n, views + 1, 3, size, size]
-            out = look((batch.flatten(0, 1).float() / 255 - mean) / std).half().unflatten(0, batch.shape[:2])
-            if maps is None:
-                maps = torch.empty((len(views), *out.shape[1:]), dtype=torch.float16)
-            maps[done : done + len(out)] = out
-            done += len(out)
-            progress.update(len(out))
-    return maps
+    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (look.mean, look.std))
+    for batch in DataLoader(views, batch_size=BATCH, num_workers=workers):  # uint8 [n, views + 1, 3, size, size]
+        for picture in batch:
+            yield run((picture.float() / 255 - mean) / std).half().numpy()
+
+
+def read_features(path: Path) -> np.ndarray | None:
+    """What is kept of a picture; None if nothing is, or a disk that failed has spoilt it."""
+    try:
+        return np.load(path)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+
+
+def weights_of(network: nn.Module) -> str:
+    """The sha256 of a network's weights and their names."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

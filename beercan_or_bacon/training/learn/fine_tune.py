@@ -25,6 +25,8 @@ from .augmented import AugmentedMaps, FeatureMaps
 from .cut import Parts, classifiers_of, cut
 from .recipe import Recipe
 
+VERSION = 1  # of this code; another one trains again
+
 
 class LateNetwork(nn.Sequential):
     """What is trained: a map of the early stages [n, channels, h, w] -> one logit per label [n, labels]."""
@@ -127,7 +129,8 @@ def train_late(
     dls = DataLoaders.from_dsets(
         AugmentedMaps(maps, smooth, train, recipe.pairs),
         FeatureMaps(maps, hard, valid),
-        bs=recipe.batch, device=torch.device(device), num_workers=0, drop_last=False,
+        bs=recipe.batch, device=torch.device(device), num_workers=0,
+        drop_last=(len(train) % recipe.batch == 1, False),  # MixUp has nothing to mix a picture alone with
     )  # fmt: skip
     learner = Learner(
         dls, net, loss_func=BCEWithLogitsLossFlat(), opt_func=Adam, wd=recipe.weight_decay, train_bn=False,

@@ -9,24 +9,26 @@ every picture gets a prediction from a model that has seen neither it nor any ot
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from ..classes import Classes
+from ..stage_key import constants_of, stage_key
+from . import augmented, calibration, fine_tune, metrics, plots, report
+from . import examples as picking
 from .backbone import best_device, fresh_model, pooling_of
 from .cross_validate import cross_validate
 from .cut import classifiers_of, cut
 from .examples import FOLDS, Example, folds_of, joined_sources, kept_examples
-from .features import cache_features
+from .features import cache_features, weights_of
 from .fine_tune import train_late
+from .fitted import finished_fit, save_fit
 from .recipe import Recipe
 from .report import counts, evaluate
 
@@ -35,36 +37,45 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     """Cross-validate, train on everything, and save both under data/fit/; skipped when nothing has changed.
 
     data/fit/ then holds model.safetensors (the timm model with calibrated logits), fit.json (all that export needs),
-    losses.csv (every picture's held-out loss, for review) and the report.
+    losses.csv (every picture's held-out loss, for review) and the report. What was looked at and each fold that has
+    ended are kept beside it (data/features/, data/folds/): stopped, the next run goes on from there, to the same model.
     """
     data, recipe, device = Path(data), Recipe(), device or best_device()
     folder = data / "fit"
     examples = kept_examples(classes, data)
     mark = fingerprint(classes, examples, recipe, arch, epochs, seed)
-    if saved_mark(folder) == mark:
+    if (finished_fit(folder) or {}).get("mark") == mark:
         print("fit: nothing has changed since the last one.")
         return
+    torch.manual_seed(seed)  # of the new head: for some networks it is among what the features are kept by
     model = fresh_model(arch, len(classes.labels))
     targets = np.array([example.target for example in examples], np.float32)
     settings = {"epochs": epochs, "seed": seed, "device": device}
 
     early = cut(model, recipe.late, recipe.size).early
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
-    maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device)
+    maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device, folder=data / "features")
 
     folds = folds_of(examples, FOLDS, seed)
-    held_out = cross_validate(arch, maps, targets, folds, recipe, **settings)
-    report = evaluate(classes, examples, joined_sources(examples), held_out, recipe.input_rule, folder)
+    held_out = cross_validate(
+        arch, maps, targets, folds, recipe, **settings, folder=data / "folds",
+        key=stage_key(
+            pictures=[(example.record.sha256, example.target) for example in examples], arch=arch, recipe=recipe,
+            weights=weights_of(early), constants=constants_of(augmented, fine_tune), **settings,
+        ),
+    )  # fmt: skip
 
     print("Training on everything")
     everything = np.arange(len(examples))
     train_late(model, maps, targets, everything, everything[:0], recipe, **settings)
+    (folder / "fit.json").unlink(missing_ok=True)  # from here on it would vouch for a report and weights of another fit
+    measured = evaluate(classes, examples, joined_sources(examples), held_out, recipe.input_rule, folder)
     for classifier in classifiers_of(model):
-        calibrate(classifier, report.temperatures)
-    save_fit(folder, model, {
+        calibrate(classifier, measured.temperatures)
+    save_fit(folder, model.state_dict(), {
         "mark": mark, "arch": arch, "model_args": pooling_of(model), "labels": classes.labels,
         "size": recipe.size, "fill": recipe.fill,
-        "mean": mean, "std": std, **asdict(report),
+        "mean": mean, "std": std, **asdict(measured),
         "training": {
             "pictures": counts(classes, examples),
             "sources": len({group for example in examples for group in example.groups}),
@@ -75,15 +86,6 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     })  # fmt: skip
 
 
-def save_fit(folder: Path, model: nn.Module, settings: dict) -> None:
-    """model.safetensors, then fit.json, which vouches for it."""
-    weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
-    temporary = folder / "fit.json.tmp"
-    temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-    temporary.replace(folder / "fit.json")
-
-
 def calibrate(classifier: nn.Linear, temperatures: Sequence[float]) -> None:
     """Divide each label's logit by its temperature, inside the weights: nothing downstream needs to know."""
     with torch.no_grad():
@@ -92,19 +94,14 @@ def calibrate(classifier: nn.Linear, temperatures: Sequence[float]) -> None:
         classifier.bias /= scale
 
 
-def fingerprint(classes: Classes, examples: Sequence[Example], *settings) -> str:
-    """Changes when anything that the fit depends on does."""
-    facts = [
-        classes.labels,
-        sorted((e.record.sha256, e.target, sorted(e.groups)) for e in examples),
-        *map(str, settings),
+def fingerprint(
+    classes: Classes, examples: Sequence[Example], recipe: Recipe, arch: str, epochs: int, seed: int
+) -> str:
+    """Changes when anything does that the fit or its report depends on; a device changes no more than the rounding."""
+    learned = [
+        (e.target, e.groups, replace(e.record, score=None)) for e in sorted(examples, key=lambda e: e.record.sha256)
     ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def saved_mark(folder: Path) -> str | None:
-    """The fingerprint of the fit that lies in the folder, if a whole one does."""
-    try:
-        return json.loads((folder / "fit.json").read_text(encoding="utf-8"))["mark"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
+    constants = constants_of(augmented, picking, fine_tune, calibration, metrics, plots, report)
+    return stage_key(
+        classes=classes, learned=learned, constants=constants, recipe=recipe, arch=arch, epochs=epochs, seed=seed
+    )

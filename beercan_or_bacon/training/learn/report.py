@@ -22,12 +22,14 @@ from scipy.special import expit
 from ...serving.classifier import InputRule, fit_to_square, verdict_of
 from ...serving.pictures import open_picture
 from ..classes import Classes
+from ..files import replacing, write_whole
 from .calibration import temperature, threshold
 from .cross_validate import HeldOut
 from .examples import Example
 from .metrics import loss_of, measure
 from .plots import plot_calibration, plot_confusion, plot_precision_recall
 
+VERSION = 1  # of this code; another one measures again
 FALSE_ALARMS = 0.05  # thresholds: the share of the pictures without a label that may be called it
 MOST_WRONG = 24  # pictures shown
 FEWEST = 8  # pictures that a search must have found for it to be named as a known failure
@@ -70,7 +72,6 @@ def evaluate(
         failures={query: (n, share) for query, n, share in searches if n >= FEWEST and share > 2 * FALSE_ALARMS},
     )  # fmt: skip
     losses = loss_of(targets, probabilities)
-    folder.mkdir(parents=True, exist_ok=True)
     write_losses(folder / "losses.csv", classes, examples, losses, probabilities)
     plots = {
         "confusion-matrix": plot_confusion(classes, targets, probabilities, thresholds),
@@ -78,7 +79,8 @@ def evaluate(
         "calibration": plot_calibration(classes, targets, probabilities),
     }
     for name, figure in plots.items():
-        figure.savefig(folder / f"{name}.png", dpi=150)
+        with replacing(folder / f"{name}.png") as file:
+            figure.savefig(file, dpi=150)
     heat = expit(held_out.local / np.array(temperatures)[:, None, None])
     wrong = [
         {
@@ -99,7 +101,7 @@ def evaluate(
         plots={name: data_url((folder / f"{name}.png").read_bytes()) for name in plots},
         searches=searches,
     )  # fmt: skip
-    (folder / "report.html").write_text(html, encoding="utf-8")
+    write_whole(folder / "report.html", html)
     return report
 
 
@@ -107,12 +109,13 @@ def write_losses(
     path: Path, classes: Classes, examples: Sequence[Example], losses: np.ndarray, probabilities: np.ndarray
 ) -> None:
     """sha256, label, loss and probabilities of every held-out picture, worst first: where a person's review begins."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["sha256", "label", "loss", *classes.labels])
-        for i in np.argsort(-losses):
-            record, said = examples[i].record, (f"{p:.5f}" for p in probabilities[i])
-            table.writerow([record.sha256, record.label, f"{losses[i]:.4f}", *said])
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(["sha256", "label", "loss", *classes.labels])
+    for i in np.argsort(-losses):
+        record, said = examples[i].record, (f"{p:.5f}" for p in probabilities[i])
+        table.writerow([record.sha256, record.label, f"{losses[i]:.4f}", *said])
+    write_whole(path, text.getvalue())
 
 
 def shown_by(classes: Classes, target: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ...errors import DataError
 from ...serving.classifier import Description
+from ..files import write_whole
 from ..table import read_table
 
 TEMPLATE = Path(__file__).parent / "card.md.jinja"
@@ -44,7 +45,7 @@ def write_card(model: Path, repo: str, data: Path) -> None:
         pictures=[(path.name, words(path.stem)) for path in sorted(model.glob("*.png"))],
         timm=(model / "config.json").exists(),
     )
-    (model / "README.md").write_text(str(card), encoding="utf-8")
+    write_whole(model / "README.md", str(card))
 
 
 def results(name: str, figure, about: Description) -> list[EvalResult]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 import shutil
@@ -13,6 +12,8 @@ from pathlib import Path
 from huggingface_hub import HfApi, JobInfo, JobStage, Volume, snapshot_download
 
 from ...errors import DataError, HubError
+from ..files import write_whole
+from ..stage_key import sha256_of, stage_key
 from ..table import read_table
 from .model import create, needed_token, told
 
@@ -46,7 +47,7 @@ def fit_on_jobs(classes: Path, data: Path, options: dict[str, object], *, flavor
         sent = api.upload_file(path_or_fileobj=pack, path_in_repo="job.tar", repo_id=repo, repo_type="dataset")
         asked = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in options.items())
         script = SCRIPT.format(options=asked, repo=repo)
-        mark = hashlib.sha256(pack.read_bytes() + script.encode() + flavor.encode()).hexdigest()
+        mark = stage_key(pack=sha256_of(pack), script=script, flavor=flavor)
         job = job_of(owner, mark, data) or api.run_job(
             image=IMAGE,
             command=["bash", "-c", script],
@@ -57,7 +58,7 @@ def fit_on_jobs(classes: Path, data: Path, options: dict[str, object], *, flavor
             volumes=[Volume(type="dataset", source=repo, mount_path="/input", revision=sent.oid)],
             namespace=owner,
         )
-        (data / "job.json").write_text(json.dumps({"mark": mark, "id": job.id}), encoding="utf-8")
+        write_whole(data / "job.json", json.dumps({"mark": mark, "id": job.id}))
         print(f"The job is {job.url}. If you stop this, it goes on; the same command waits for it again.")
         for line in api.fetch_job_logs(job_id=job.id, namespace=owner, follow=True):
             print(line)

@@ -21,6 +21,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from ...errors import HubError
 from ...serving.check import check_model
+from ..files import write_whole
 from .card import write_card
 
 # What of a model folder is published. Nothing that would have to be unpickled is among it.
@@ -113,10 +114,7 @@ def read_pushed(data: Path) -> dict[str, str]:
 
 def write_pushed(data: Path, pushed: dict[str, str]) -> None:
     """Replace data/pushed.json in one step."""
-    data.mkdir(parents=True, exist_ok=True)
-    temporary = data / "pushed.json.tmp"
-    temporary.write_text(json.dumps(pushed, indent=1), encoding="utf-8")
-    temporary.replace(data / "pushed.json")
+    write_whole(data / "pushed.json", json.dumps(pushed, indent=1))
 
 
 @contextmanager

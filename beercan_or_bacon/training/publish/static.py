@@ -21,6 +21,7 @@ from PIL import Image
 from ...errors import EmbedError
 from ...serving.about import facts_html, iframe_snippet
 from ...serving.classifier import Classifier, Description
+from ..files import write_whole
 
 PAGE = Path(__file__).parents[3] / "embed"
 SERVING = Path(__file__).parents[2] / "serving"
@@ -92,10 +93,8 @@ def runtime_tarball() -> Path:
         raise EmbedError(f"{RUNTIME_URL} could not be fetched (it is needed once): {error}") from None
     if not _is_pinned(response.content):
         raise EmbedError(f"{RUNTIME_URL} is not the file it should be (its sha512 differs), so it is not used.")
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = tarball.with_suffix(f".{os.getpid()}")
-    partial.write_bytes(response.content)
-    return partial.replace(tarball)
+    write_whole(tarball, response.content)
+    return tarball
 
 
 def _is_pinned(content: bytes) -> bool:
