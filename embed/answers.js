@@ -26,7 +26,10 @@ export function startWorker(description, cache, on) {
   };
   worker.onerror = (event) => on.failed(`The classifier could not start. ${event.message ?? ""}`);
   worker.postMessage({ description, cache });
-  for (const { message } of asked.values()) worker.postMessage(message);
+  for (const [id, { message, reject }] of asked) {
+    if (!message.frame) worker.postMessage(message);
+    else asked.delete(id), reject(new Error("The frame went with the worker before.")); // it was handed over
+  }
 }
 
 /**

@@ -2,8 +2,7 @@
 
 import * as ort from "./runtime/ort.wasm.bundle.min.js";
 import { fitToSquare } from "./pictures.js";
-
-const NEITHER = "neither";
+import { verdictOf } from "./words.js";
 
 /**
  * @param {object} description classifier.json
@@ -55,11 +54,4 @@ export function judge({ labels, thresholds, close }, probabilities) {
     probabilities,
     close: labels.filter((_, i) => close[i][0] <= probabilities[i] && probabilities[i] <= close[i][1]),
   };
-}
-
-/** "neither", the one label, "both" of two classes, or "A and B" of more. */
-function verdictOf(present, labels) {
-  if (present.length === 0) return NEITHER;
-  if (present.length === 2 && labels.length === 2) return "both";
-  return present.join(" and ");
 }

@@ -120,37 +120,32 @@ listen((files) => classify(files[0]), showError);
 
 // ---- the camera ----
 
+let camera; // camera.js, once it is asked for
+
 $("camera").hidden = !(navigator.mediaDevices?.getUserMedia && allowed("camera"));
+$("alone").parentElement.hidden = self === top || !$("camera").hidden || !isSecureContext;
+$("alone").href = location.href;
 $("camera").onclick = async () => {
-  try {
-    $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-  } catch {
-    return showError("There is no camera, or the browser does not let this page use it. Choose a picture instead.");
-  }
-  setShooting(true);
-  $("shoot").focus();
-};
-$("shoot").onclick = () => {
-  const { videoWidth: width, videoHeight: height } = $("video");
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  canvas.getContext("2d").drawImage($("video"), 0, 0);
-  canvas.toBlob(classify, "image/png");
-  $("camera").focus();
-};
-$("cancel").onclick = () => {
-  stopCamera();
-  $("camera").focus();
+  camera ??= await load("camera.js");
+  if (!about) return showError("The classifier is not here yet. Try again in a moment.");
+  show();
+  await camera?.open({ about, showHeat, showError, take: classify });
 };
 
 function stopCamera() {
-  $("video").srcObject?.getTracks().forEach((track) => track.stop());
-  $("video").srcObject = null;
-  setShooting(false);
+  camera?.close();
 }
 
-function setShooting(on) {
-  document.body.classList.toggle("shooting", on);
-  $("video").hidden = $("shoot").hidden = $("cancel").hidden = !on;
+// ---- what few visitors ask for ----
+
+/** A script of this page's, or null after saying that it did not come. */
+async function load(name) {
+  try {
+    return await import(`./${name}`);
+  } catch {
+    showError("That part of the page could not be fetched. Are you offline?");
+    return null;
+  }
 }
 
 // ---- examples, and the page around this one ----

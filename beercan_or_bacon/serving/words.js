@@ -1,5 +1,12 @@
 // A verdict in words. Both pages read this file: embed/ imports it, page.py puts it before page.js.
 
+/** "neither", the one label, "both" of two classes, or "A and B" of more. */
+export function verdictOf(present, labels) {
+  if (present.length === 0) return "neither";
+  if (present.length === 2 && labels.length === 2) return "both";
+  return present.join(" and ");
+}
+
 /** "a", "a and b", "a, b and c" */
 export function list(names) {
   return names.join(" and ").replace(/ and (?=.* and )/g, ", ");
