@@ -30,3 +30,42 @@ def test_the_version_is_the_one_in_one_place(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
     assert (stopped.value.code, capsys.readouterr().out.strip()) == (0, __version__)
+
+
+def test_the_model_of_the_environment_is_the_pages(draw, tiny_model, monkeypatch, capsys):
+    monkeypatch.setenv("MODEL", str(tiny_model))
+    assert main([str(draw("both")), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "both"
+    monkeypatch.setenv("MODEL", "no folder and no repository")
+    assert main([str(draw("both")), "--json"]) == 1
+    assert capsys.readouterr().err.startswith("no folder and no repository is neither a folder")
+    assert main([str(draw("both")), "--json", "--model", str(tiny_model)]) == 0  # what is said now comes first
+
+
+def test_the_revision_of_the_environment_is_that_of_its_model(hub, draw, tiny_model, monkeypatch, capsys):
+    repo = hub.add("user/beercan", {path.name: path.read_bytes() for path in tiny_model.iterdir()})
+    repo.commit("No model any more", {"README.md": b""})
+    monkeypatch.setenv("MODEL", "user/beercan")
+    assert main([str(draw("bacon")), "--json"]) == 1
+    monkeypatch.setenv("MODEL_REVISION", repo.commits[1].sha)
+    assert main([str(draw("bacon")), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["verdict"] == "bacon"
+
+
+def test_a_folder_means_the_pictures_in_it(draw, tmp_path, tiny_model, capsys):
+    (tmp_path / "album" / "2026").mkdir(parents=True)
+    (tmp_path / "album" / ".trash").mkdir()
+    names = ["album/b.PNG", "album/2026/a.jpeg", "album/.trash/c.jpg", "album/.d.jpg"]
+    for name in names:
+        draw("bacon", name, format="PNG")
+    (tmp_path / "album" / "notes.txt").write_text("no picture")
+    assert main([str(tmp_path / "album"), "--model", str(tiny_model), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["file"] for line in lines] == [str(tmp_path / name) for name in ("album/2026/a.jpeg", "album/b.PNG")]
+    assert {line["verdict"] for line in lines} == {"bacon"}
+
+
+def test_a_folder_without_pictures_is_said(tmp_path, tiny_model, capsys):
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert main([str(tmp_path), "--model", str(tiny_model), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"file": str(tmp_path), "error": "There are no pictures in it."}
