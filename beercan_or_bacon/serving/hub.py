@@ -6,6 +6,8 @@ default, with the reason why.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import logging
 import re
 import threading
@@ -13,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import (
     HfHubHTTPError,
     RepositoryNotFoundError,
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 # A page that starts waits this many seconds for the Hub to say what a repository holds, and then for the files.
 # Started late, the embedded default would have answered already; what arrives later serves after the next start.
 ANSWER, ARRIVAL = 2.0, 5.0
+
+# what the system says when a folder may not be written, or has no room left
+NO_WRITING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ def pull(repo: str, revision: str, answer: float, arrival: float | None) -> Sour
 
 def _fetch(repo: str, revision: str, listed: Future, fetched: Future) -> None:
     """Pull for a thread: `listed` is done when the Hub has said what there is, `fetched` when a Source is there."""
+    damaged: list[str] = []
     try:
         api = HfApi()
         sha = api.resolve_revision(
@@ -114,24 +120,51 @@ def _fetch(repo: str, revision: str, listed: Future, fetched: Future) -> None:
                 repo, {entry.path: getattr(entry, "size", 0) for entry in api.list_repo_tree(repo, revision=sha)}
             )
             listed.set_result(sha)
+            damaged += _damaged(repo, sha)
             for file in MAX_BYTES:
-                api.hf_hub_download(repo, file, revision=sha)
+                api.hf_hub_download(repo, file, revision=sha, force_download=file in damaged)
         else:
             listed.set_result(sha)
         fetched.set_result(_cached(repo, sha))
     except Exception as error:  # whatever the client and the network come up with, the page starts
-        told = error if isinstance(error, ModelError) else HubError(_sentence(error, repo, revision))
+        why = "".join(f"The copy of {file} in the cache is damaged. " for file in damaged or _damaged(repo, revision))
+        told = error if isinstance(error, ModelError) else HubError(why + _sentence(error, repo, revision))
         for future in (listed, fetched):
             if not future.done():
                 future.set_exception(told)
 
 
 def _cached(repo: str, sha: str) -> Source | None:
-    """The Source of a full commit sha whose files are all in the cache."""
+    """The Source of a full commit sha whose files are all in the cache, and whole."""
     if not re.fullmatch("[0-9a-f]{40}", sha):
         return None
     paths = [try_to_load_from_cache(repo, file, revision=sha) for file in MAX_BYTES]
-    return Source(Path(paths[0]).parent, repo, sha) if all(isinstance(path, str) for path in paths) else None
+    if not all(isinstance(path, str) for path in paths):
+        return None
+    for file in (damaged := _damaged(repo, sha)):
+        log.warning("The copy of %s in the cache is damaged; it is fetched again from %s", file, repo)
+    return None if damaged else Source(Path(paths[0]).parent, repo, sha)
+
+
+def _damaged(repo: str, sha: str) -> list[str]:
+    """The files of a full commit sha that are in the cache, and not as the Hub sent them."""
+    if not re.fullmatch("[0-9a-f]{40}", sha):
+        return []
+    paths = {file: try_to_load_from_cache(repo, file, revision=sha) for file in MAX_BYTES}
+    return [file for file, path in paths.items() if isinstance(path, str) and not _is_whole(Path(path))]
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file of the cache has the hash that the client stores it under, if it does so here.
+
+    That is the file's SHA-256 if it is stored by Git LFS, and git's own hash of a small one.
+    """
+    content, name = path.read_bytes(), path.resolve().name
+    if re.fullmatch("[0-9a-f]{64}", name):
+        return hashlib.sha256(content).hexdigest() == name
+    if re.fullmatch("[0-9a-f]{40}", name):
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == name
+    return True
 
 
 def _last_seen(repo: str, revision: str) -> str:
@@ -151,4 +184,9 @@ def _sentence(error: Exception, repo: str, revision: str) -> str:
         return f"There is no {repo} on the Hub, or it is private and HF_TOKEN is not set to a token that may read it."
     if status is not None:
         return f"The Hub answered with an error, HTTP {status}."
+    if isinstance(error, OSError) and error.errno in NO_WRITING:
+        return (
+            f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror}). "
+            "Make room there, or set HF_HOME to a folder that can be."
+        )
     return f"The Hub cannot be reached ({type(error.__cause__ or error).__name__})."

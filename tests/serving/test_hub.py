@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from hub_server import CUT, HANG, TRICKLE
+from huggingface_hub import close_session, constants
 
 from beercan_or_bacon.__main__ import main
 from beercan_or_bacon.errors import HubError, ModelError
@@ -102,6 +103,60 @@ def test_a_branch_that_moved_is_followed(published, default, tiny_model):
 def retitled(folder: Path) -> bytes:
     description = json.loads((folder / "classifier.json").read_text())
     return json.dumps({**description, "title": "Another title"}).encode()
+
+
+def spoil(path: Path, how: str) -> None:
+    """What a full disk or a bad one makes of a file in the cache."""
+    content = path.read_bytes()
+    path.resolve().write_bytes({"half": content[: len(content) // 2], "empty": b"", "other": content[::-1]}[how])
+
+
+@pytest.mark.parametrize("how", ["half", "empty", "other"])
+@pytest.mark.parametrize("file", ["model.onnx", "classifier.json"])
+@pytest.mark.parametrize("by", ["sha", "branch"])
+def test_a_damaged_copy_in_the_cache_is_fetched_again_and_said(hub, published, default, caplog, how, file, by):
+    revision = published.head.sha if by == "sha" else ""
+    first = choose_model(REPO, revision, default)
+    spoil(first.folder / file, how)
+    hub.requests.clear()
+    assert choose_model(REPO, revision, default) == first
+    assert [line for line in hub.requests if line.startswith("GET") and "resolve" in line] == [
+        f"GET /{REPO}/resolve/{published.head.sha}/{file}"
+    ]
+    assert f"The copy of {file} in the cache is damaged" in caplog.text
+    hub.requests.clear()
+    assert choose_model(REPO, published.head.sha, default) == first
+    assert hub.requests == []
+
+
+def test_a_damaged_copy_and_no_hub(hub, published, default, caplog):
+    spoil(choose_model(REPO, published.head.sha, default).folder / "model.onnx", "half")
+    close_session()  # or what is open would be answered on
+    hub.__exit__()
+    note = falls_back(default, caplog, revision=published.head.sha)
+    assert "The copy of model.onnx in the cache is damaged" in note
+    assert "cannot be reached" in note
+
+
+@pytest.mark.usefixtures("published")
+def test_a_cache_that_cannot_be_written(default, caplog):
+    Path(constants.HF_HUB_CACHE).parent.parent.mkdir(parents=True, exist_ok=True)
+    Path(constants.HF_HUB_CACHE).parent.write_text("in the way")
+    note = falls_back(default, caplog)
+    assert f"{constants.HF_HUB_CACHE} cannot be written (Not a directory)" in note
+    assert "HF_HOME" in note
+
+
+@pytest.mark.usefixtures("published")
+def test_a_cache_without_room(default):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))  # what is larger is refused as on a full disk
+    try:
+        note = choose_model(REPO, "", default).note
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert f"{constants.HF_HUB_CACHE} cannot be written (File too large). Make room there" in note
 
 
 @pytest.mark.parametrize("fault", ["dead", HANG, (503, "Down for maintenance")])
