@@ -3,6 +3,9 @@
 python app.py                            the page on http://127.0.0.1:7860
 MODEL=USER/REPO python app.py            another model: a folder, or a repository on the Hub
 MODEL_REVISION=SHA                       which commit of that repository
+HOST=0.0.0.0 PORT=80                     where to listen: other machines too, another port
+LOG_REQUESTS=1                           one line of JSON a request
+METRICS=1                                Prometheus text at /metrics
 
 When that model cannot be had, or is not what it should be, model/ serves and the page says so.
 """
@@ -11,6 +14,7 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -20,9 +24,11 @@ from beercan_or_bacon.serving.pictures import workers
 
 if __name__ == "__main__":
     workers.start()  # while the modules below are loaded
+from beercan_or_bacon.errors import ServerError
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import choose_model
-from beercan_or_bacon.serving.page import build_page, launch
+from beercan_or_bacon.serving.page import build_page
+from beercan_or_bacon.serving.server import launch, read_settings
 
 HERE = Path(__file__).parent
 
@@ -33,7 +39,9 @@ with contextlib.suppress(ImportError):
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped like this, it still deletes the uploads
+    # until it serves, there is nothing to finish; a container's first process is not ended by a signal unless it asks
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    settings = read_settings(os.environ)
     source = choose_model(os.environ.get("MODEL", ""), os.environ.get("MODEL_REVISION", ""), default=HERE / "model")
     classifier = Classifier(source.folder)
     page = build_page(
@@ -44,8 +52,11 @@ def main() -> None:
     )
     gc.freeze()
     gc.enable()
-    launch(page, classifier)
+    launch(page, classifier, settings)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ServerError as error:
+        sys.exit(str(error))

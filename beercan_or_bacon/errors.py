@@ -24,6 +24,10 @@ class ModelError(BeerCanOrBaconError):
     """A model folder or repository that cannot serve: missing, incomplete, or not what its description says."""
 
 
+class ServerError(BeerCanOrBaconError):
+    """The page cannot be served as the environment asks: a PORT that is none, or an address that is taken."""
+
+
 class ClassesError(BeerCanOrBaconError):
     """classes.toml cannot be used as it is."""
 

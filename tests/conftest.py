@@ -174,7 +174,8 @@ SERVE = """
 import sys
 from pathlib import Path
 from beercan_or_bacon.serving.classifier import Classifier
-from beercan_or_bacon.serving.page import build_page, launch
+from beercan_or_bacon.serving.page import build_page
+from beercan_or_bacon.serving.server import launch
 classifier = Classifier(Path(sys.argv[1]))
 launch(build_page(classifier, sorted(Path(sys.argv[2]).glob("*.jpg"))), classifier)
 """

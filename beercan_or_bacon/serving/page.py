@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
-import os
 import secrets
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 import gradio.component_meta
 import numpy as np
-from fastapi import FastAPI
 from gradio.components.label import LabelConfidence, LabelData
 from gradio.data_classes import ImageData
 from PIL import Image, ImageChops, ImageOps
 
 from ..errors import PictureError
 from .about import about_html, embed_html
-from .api import verdict_route
 from .classifier import Classifier, Description, Prediction
 from .pictures import MAX_BYTES, TOO_LARGE, read_picture
 from .uploads import UploadsOnly, open_upload
 
 HERE = Path(__file__).parent
 SCRIPTS = ("words.js", "drop.js", "page.js")  # one function's body
-KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
-SESSIONS = 256  # that Gradio keeps 20 KB each of, though this page has no state; each call of the API is one
 PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
 DARK = 56  # of 255, the light on what the model did not look at
 LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
@@ -175,59 +166,6 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
         asked.failure(None, js=f"() => {{ {_tell('failed')} }}", api_visibility="private")
         gr.Button(visible=False).click(predict, picture, [verdict, heat], api_name="predict")
     return page
-
-
-def launch(page: gr.Blocks, classifier: Classifier) -> None:
-    """Serve the page, and `/verdict` beside it, until it is stopped.
-
-    The page has its look, and nothing that follows, records or keeps visitors.
-    """
-    page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
-    page.launch(
-        css_paths=HERE / "page.css",
-        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        footer_links=["api", "gradio"],
-        max_file_size=MAX_BYTES,
-        state_session_capacity=SESSIONS,
-        run_history=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-        app_kwargs={"lifespan": _forgetting, "routes": [verdict_route(classifier)]},
-        _frontend=False,  # does not ask itself for the page first, and give up when the machine is too busy to answer
-    )
-
-
-@asynccontextmanager
-async def _forgetting(app: FastAPI) -> AsyncIterator[None]:
-    """While the app runs, delete uploads and answers after KEEP_SECONDS; at its end, delete what is left.
-
-    Gradio's own `delete_cache` gives up for good when a picture arrives while it deletes.
-    """
-
-    async def sweep() -> None:
-        while True:
-            await asyncio.sleep(KEEP_SECONDS / 20)
-            delete_older(app.get_blocks(), KEEP_SECONDS)
-
-    task = asyncio.create_task(sweep())
-    try:
-        yield
-    finally:
-        task.cancel()
-        delete_older(app.get_blocks(), -1)
-
-
-def delete_older(page: gr.Blocks, seconds: float) -> None:
-    """Delete the files that came in or were made more than this many seconds ago."""
-    latest = time.time() - seconds
-    for paths in page.temp_file_sets:
-        for path in list(paths):
-            with suppress(FileNotFoundError):
-                if os.lstat(path).st_ctime > latest:
-                    continue
-                os.remove(path)
-            paths.discard(path)
 
 
 def _tell(event: str) -> str:
