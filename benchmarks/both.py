@@ -2,7 +2,7 @@
 
     python -m benchmarks.both [--data data] [--pairs 40]
 
-Each part of the data is held out in turn, as the fit does it; answers are at the fit's own temperatures and thresholds.
+Each part of the data is held out in turn, as the fit does it; answers are at the fit's own calibration and thresholds.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from scipy.special import expit
 
 from beercan_or_bacon.serving.pictures import KEEP_SIDE, open_picture
 from beercan_or_bacon.training.classes import load_classes
+from beercan_or_bacon.training.evaluation import evaluation_of
 from beercan_or_bacon.training.learn.backbone import best_device, fresh_model
 from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import FOLDS, folds_of, kept_examples
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=40, help="from each held-out part")
     args = parser.parse_args()
     fit = json.loads((args.data / "fit" / "fit.json").read_text(encoding="utf-8"))
+    measured = evaluation_of(fit["evaluation"])
     arch, epochs, seed = (fit["training"][name] for name in ("backbone", "epochs", "seed"))
     recipe, device = Recipe(), best_device()
     examples = kept_examples(load_classes(args.classes), args.data)
@@ -61,7 +63,8 @@ def main() -> None:
     for (train, valid), both in zip(folds, seen[:, 0].split(args.pairs), strict=True):
         fold = fresh_model(arch, targets.shape[1])
         learner = train_late(fold, maps, targets, train, valid[:0], recipe, epochs=epochs, seed=seed, device=device)
-        called.append(expit(answers(learner, both)[0] / fit["temperatures"]) >= fit["thresholds"])
+        log_odds = answers(learner, both)[0] * measured.scale + measured.shift
+        called.append(expit(log_odds) >= measured.thresholds)
     called = np.concatenate(called)[:, :2]
     print(json.dumps({
         "pictures of both": len(called), "called both": round(called.all(1).mean(), 3),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from beercan_or_bacon.errors import ClassesError
-from beercan_or_bacon.training.classes import NEITHER, Group, load_classes
+from beercan_or_bacon.training.classes import NEITHER, Group, Words, load_classes
 
 THREE = """
 title = "Tea, cake or both?"
@@ -177,6 +177,18 @@ def test_blanks_and_repetitions_do_not_count(tmp_path):
     classes = load_classes(path)
     assert classes.labels == ("teapot", "cake", "spoon")
     assert classes.searches["cake"] == ("cake slice",)
+
+
+def test_how_a_label_is_spoken_of(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(
+        THREE.replace('"cake"', '"cake"\none = "a cake"\nmany = "cakes"\nothers = "other  sweets"')
+        + '[neither.pots]\nlike = "teapot"\nsearch = ["kettle"]\n[neither.cups]\nlike = "teapot"\nsearch = ["mug"]\n'
+    )
+    classes = load_classes(path)
+    assert classes.words_of("cake") == Words("a cake", "cakes", "other sweets")
+    assert classes.words_of("teapot") == Words("teapot", "pictures of teapot", "pictures of pots or cups alone")
+    assert classes.words_of("spoon") == Words("spoon", "pictures of spoon", "other pictures")
 
 
 def test_without_a_title_the_labels_are_one(tmp_path):

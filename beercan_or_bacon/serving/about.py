@@ -95,7 +95,9 @@ def _words(key: str) -> str:
 
 
 def _value(value) -> str:
-    """Any JSON value as HTML; {"value", "low", "high"} is a figure with its 95 % confidence interval."""
+    """Any JSON value as HTML; {"value", "low", "high"} is a figure with its 95 % interval, "text" how it is told."""
+    if isinstance(value, dict) and "text" in value:
+        return escape(str(value["text"]))
     if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
         return f"{_value(value['value'])} ({_value(value['low'])} to {_value(value['high'])})"
     if isinstance(value, dict):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -24,12 +24,22 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Words:
+    """How a label is spoken of: “Of 100 {many} it finds about 88. Of 100 {others}, it calls about 5 {one}.”"""
+
+    one: str
+    many: str
+    others: str
+
+
+@dataclass(frozen=True)
 class Classes:
     """What classes.toml says.
 
     labels: the classes, in the order of the model's outputs; at least two, none called "neither" or "both".
     searches: label (or "neither") -> its search terms, in the order in which they are asked.
     groups: the same searches of "neither", by kind; each stands in one group alone.
+    words: label -> how it is spoken of, where the file says so.
     """
 
     labels: tuple[str, ...]
@@ -37,6 +47,14 @@ class Classes:
     title: str
     tagline: str
     groups: tuple[Group, ...] = ()
+    words: dict[str, Words] = field(default_factory=dict)
+
+    def words_of(self, label: str) -> Words:
+        """How a label is spoken of: what the file does not say is made of the label and its groups' names."""
+        given = self.words.get(label, Words("", "", ""))
+        like = [group.name for group in self.groups if group.like == label]
+        others = f"pictures of {either(like)} alone" if like else "other pictures"
+        return Words(given.one or label, given.many or f"pictures of {label}", given.others or others)
 
     def group_of(self, query: str) -> Group | None:
         """The group of the neither searches that asks this, or None: a class's search, or one no longer asked."""
@@ -59,7 +77,13 @@ def load_classes(path: Path) -> Classes:
         groups.insert(0, Group(NEITHER, tuple(dict.fromkeys(file.neither.search))))
     labels = tuple(searches)
     title = file.title or " or ".join(labels)
-    return Classes(labels, searches | {NEITHER: in_turn(groups)}, title, file.tagline, tuple(groups))
+    words = {table.label: Words(*map(one_line, (table.one, table.many, table.others))) for table in file.classes}
+    return Classes(labels, searches | {NEITHER: in_turn(groups)}, title, file.tagline, tuple(groups), words)
+
+
+def either(names: Sequence[str]) -> str:
+    """“cans, beer or bottles”."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def in_turn(groups: Iterable[Group]) -> tuple[str, ...]:

@@ -60,10 +60,13 @@ class Table(BaseModel):
 
 
 class ClassTable(Table):
-    """[[class]]"""
+    """[[class]]: one, many and others are the words of the sentences that say how good the model is."""
 
     label: Label
     search: Searches = Field(min_length=1)
+    one: str = ""
+    many: str = ""
+    others: str = ""
 
 
 class GroupTable(Table):

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
@@ -14,10 +14,12 @@ from PIL import Image
 
 from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.serving.classifier import Classifier, fit_to_square
+from beercan_or_bacon.training.evaluation import read_evaluation
 from beercan_or_bacon.training.learn import export as exporting
 from beercan_or_bacon.training.learn.backbone import fresh_model
 from beercan_or_bacon.training.learn.fitted import save_fit
 from beercan_or_bacon.training.stage_key import sha256_of
+from tests.evaluations import EVALUATION
 from tests.training_pictures import CLASSES, draw_picture
 
 ARCH = "tf_efficientnet_lite0"
@@ -34,9 +36,8 @@ def data(tmp_path_factory):
     settings = {
         "mark": "one", "arch": ARCH, "model_args": {"global_pool": "catavgmax"},
         "labels": CLASSES.labels, "size": 96, "fill": [255, 255, 255],
-        "mean": [0.5] * 3, "std": [0.5] * 3, "thresholds": [0.4, 0.6], "close": [[0.3, 0.5], [0.5, 0.7]],
-        "metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}, "training": {"pictures": {"bacon": 3}},
-        "failures": {"soda can": [20, 0.25]}, "versions": {"torch": "2"},
+        "mean": [0.5] * 3, "std": [0.5] * 3, "evaluation": asdict(EVALUATION), "training": {"pictures": {"bacon": 3}},
+        "versions": {"torch": "2"},
     }  # fmt: skip
     save_fit(data / "fit", model.state_dict(), settings)
     Image.new("RGB", (4, 4)).save(data / "fit" / "calibration.png")
@@ -110,8 +111,12 @@ def test_description_and_plots_are_there(out):
     description = json.loads((out / "classifier.json").read_text(encoding="utf-8"))
     assert description["labels"] == ["beer can", "bacon"]
     assert description["title"] == CLASSES.title
-    assert description["metrics"]["accuracy"] == {"value": 0.9, "low": 0.8, "high": 1.0}
-    assert description["known_failures"] == {"found as “soda can”": "25% of 20 pictures are called something"}
+    assert (description["thresholds"], description["close"]) == ([0.4, 0.6], [[0.3, 0.5], [0.5, 0.7]])
+    assert description["sentences"] == list(EVALUATION.sentences)
+    assert description["metrics"] == EVALUATION.metrics()
+    assert description["metrics"]["bacon: found"] == {"value": 0.9, "low": 0.8, "high": 0.95, "text": "90 % (80 to 95)"}
+    assert description["known_failures"] == {"found as “soda can”": "5 of 20 pictures are called something"}
+    assert read_evaluation(out) == EVALUATION
     assert (out / "calibration.png").exists()
     assert not list(out.glob("*.tmp"))
 

@@ -10,9 +10,10 @@ from fastai.vision.all import Learner
 from safetensors.torch import load_file
 
 from beercan_or_bacon.errors import DataError
+from beercan_or_bacon.training.evaluation import WHICH, evaluation_of
 from beercan_or_bacon.training.learn import cross_validate as cross_validation
 from beercan_or_bacon.training.learn import examples as picking
-from beercan_or_bacon.training.learn import features
+from beercan_or_bacon.training.learn import features, unlike
 from beercan_or_bacon.training.learn import fit as fitting
 from beercan_or_bacon.training.learn.augmented import AugmentedMaps
 from beercan_or_bacon.training.learn.backbone import (
@@ -146,15 +147,18 @@ def test_dropped_pictures_are_not_learned_from(tmp_path):
 
 
 @pytest.mark.usefixtures("small")
-def test_fit_is_good_repeatable_and_skipped(tmp_path, capsys):
+def test_fit_is_good_repeatable_and_skipped(tmp_path, capsys, monkeypatch):
+    for setting, small in [("FOLDS", 2), ("ENOUGH", 5)]:
+        monkeypatch.setattr(unlike, setting, small)
     folders = [write_data(tmp_path / name) for name in ("one", "two")]
     for data in folders:
         fitting.fit(CLASSES, data, arch=ARCH, epochs=2, seed=3, device="cpu")
     one, two = (load_file(data / "fit" / "model.safetensors") for data in folders)
     assert all(torch.equal(one[name], two[name]) for name in one)  # same data, seed, machine: same model
 
-    metrics = json.loads((folders[0] / "fit" / "fit.json").read_text())["metrics"]
-    assert metrics["accuracy between the classes"]["value"] > 0.9
+    found = evaluation_of(json.loads((folders[0] / "fit" / "fit.json").read_text())["evaluation"])
+    assert found.figure("right", "", WHICH).by_picture.value > 0.9
+    assert list(found.unlike) == ["the 3 largest sources"]
     assert (folders[0] / "fit" / "losses.csv").read_text().count("\n") == 46
     capsys.readouterr()
     fitting.fit(CLASSES, folders[0], arch=ARCH, epochs=2, seed=3, device="cpu")

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import yaml
+from evaluations import EVALUATION
 from hub_server import CUT, HANG, LOST
 from huggingface_hub import ModelCard
 
@@ -13,6 +14,7 @@ import train
 from beercan_or_bacon.serving import hub as serving
 from beercan_or_bacon.serving.check import check_model
 from beercan_or_bacon.serving.hub import choose_model
+from beercan_or_bacon.training.evaluation import table, write_evaluation
 from beercan_or_bacon.training.publish import model as publishing
 
 REPO = "user/beercan"
@@ -23,13 +25,9 @@ def model(tiny_model, tmp_path):
     """A model folder as export leaves it, and some things beside that are nobody's business."""
     folder = shutil.copytree(tiny_model, tmp_path / "model")
     description = json.loads((folder / "classifier.json").read_text())
-    description["metrics"] = {
-        "bacon: area under the ROC curve": {"value": 0.99, "low": 0.98, "high": 0.995},
-        "bacon: found": {"value": 0.86, "low": 0.8, "high": 0.91},
-        "near misses": {"bottle": {"value": 0.04, "low": 0.0, "high": 0.1}},
-    }
     description["training"] = {"pictures": {"beer can": 300, "bacon": 299, "neither": 700}, "epochs": 6}
     (folder / "classifier.json").write_text(json.dumps(description))
+    write_evaluation(folder, EVALUATION)
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "config.json").write_text('{"architecture": "tf_efficientnet_lite0"}')
     (folder / "calibration.png").write_bytes(b"\x89PNG")
@@ -69,8 +67,8 @@ def test_push_makes_one_commit_and_says_which(hub, push):
     repo = hub.repos[f"models/{REPO}"]
     assert len(repo.commits) == 2  # the Hub's initial one, and ours
     assert set(repo.head.files) == {
-        ".gitattributes", "model.onnx", "classifier.json", "model.safetensors", "config.json", "README.md",
-        "calibration.png",
+        ".gitattributes", "model.onnx", "classifier.json", "evaluation.json", "model.safetensors", "config.json",
+        "README.md", "calibration.png",
     }  # fmt: skip
     assert f"{hub.url}/{REPO}/commit/{repo.head.sha}" in out
     assert f"MODEL={REPO} MODEL_REVISION={repo.head.sha}" in out
@@ -234,14 +232,19 @@ def test_the_card(hub, push):
     assert card.data.license == "apache-2.0"
     metrics = yaml.safe_load(text.split("---\n")[1])["model-index"][0]["results"][0]["metrics"]
     assert [(m["type"], m["value"]) for m in metrics] == [
-        ("roc_auc", 0.99), ("bacon-found", 0.86), ("near-misses-bottle", 0.04),
+        ("accuracy", 1.0), ("recall", 0.9), ("recall", 0.9), ("roc_auc", 0.9), ("roc_auc", 0.9),
+        ("false_positive_rate", 0.04), ("false_positive_rate", 0.04), ("expected_calibration_error", 0.04),
+        ("expected_calibration_error", 0.04), ("false_positive_rate", 0.04),
     ]  # fmt: skip
+    assert metrics[2]["name"] == "bacon: found: 90 % (80 to 95)"
+    assert table(EVALUATION) in text
 
     for said in (
-        "0.98 to 0.995",
+        "0.9 (0.8 to 0.95)",
+        "Of 100 pictures of bacon it finds about 90.",
+        "Of 20 pictures found as “soda can”, 5 are called something.",
         "| bacon | 299 |",
         "![calibration](calibration.png)",
         f"hf-hub:{REPO}",
-        "about 14 are",
     ):
         assert said in text

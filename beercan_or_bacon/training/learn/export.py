@@ -17,6 +17,7 @@ from torch import nn
 
 from ...errors import DataError
 from ..classes import Classes
+from ..evaluation import evaluation_of, write_evaluation
 from ..files import write_whole
 from ..stage_key import sha256_of, stage_key
 from .backbone import trace
@@ -77,6 +78,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     if settings["labels"] != list(classes.labels):
         known, asked = (", ".join(labels) for labels in (settings["labels"], classes.labels))
         raise DataError(f"The fit in {data} tells {known}; the words are {asked} now. Run `python train.py fit` first.")
+    evaluation = evaluation_of(settings.get("evaluation", {}))
     out = Path(out)
     mark = stage_key(version=VERSION, fit=settings, title=classes.title, tagline=classes.tagline)
     if exported_mark(out) == mark:
@@ -101,13 +103,13 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     }  # fmt: skip
     description = {
         "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
-        "thresholds": [round(t, 4) for t in settings["thresholds"]],
-        "close": [[round(low, 4), round(high, 4)] for low, high in settings["close"]],
+        "thresholds": [round(threshold, 4) for threshold in evaluation.thresholds],
+        "close": [[round(low, 4), round(high, 4)] for low, high in evaluation.close],
         "input": {"size": size, "resize": "pad", "interpolation": "bicubic", "fill": settings["fill"]},
-        "metrics": settings["metrics"],
+        "sentences": evaluation.sentences, "metrics": evaluation.metrics(),
         "known_failures": {
-            f"found as “{query}”": f"{share:.0%} of {pictures} pictures are called something"
-            for query, (pictures, share) in settings["failures"].items()
+            f"found as “{search.query}”": f"{search.called} of {search.pictures} pictures are called something"
+            for search in evaluation.failures
         },
         "training": settings["training"], "versions": settings["versions"],
         "mark": mark, "model_sha256": hashlib.sha256(graph).hexdigest(),
@@ -116,6 +118,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     write_whole(out / "model.onnx", graph)
     write_whole(out / "model.safetensors", (fitted / "model.safetensors").read_bytes())
     write_whole(out / "config.json", json.dumps(hub, indent=1) + "\n")
+    write_evaluation(out, evaluation)
     for plot in sorted(fitted.glob("*.png")):
         write_whole(out / plot.name, plot.read_bytes())
     # last, since it vouches for the others

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,26 +20,31 @@ import torch
 from torch import nn
 
 from ..classes import Classes
+from ..evaluation import Evaluation
 from ..stage_key import constants_of, stage_key
-from . import augmented, calibration, fine_tune, metrics, plots, report
+from . import augmented, calibration, fine_tune, metrics, plots, report, unlike
+from . import evaluate as measuring
 from . import examples as picking
 from .backbone import best_device, fresh_model, pooling_of
 from .cross_validate import cross_validate
 from .cut import classifiers_of, cut
+from .evaluate import cases_of, evaluate
 from .examples import FOLDS, Example, folds_of, joined_sources, kept_examples
 from .features import cache_features, weights_of
 from .fine_tune import train_late
 from .fitted import finished_fit, save_fit
 from .recipe import Recipe
-from .report import counts, evaluate
+from .report import write_report
+from .unlike import left_out
 
 
 def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, device: str | None) -> None:
     """Cross-validate, train on everything, and save both under data/fit/; skipped when nothing has changed.
 
-    data/fit/ then holds model.safetensors (the timm model with calibrated logits), fit.json (all that export needs),
-    losses.csv (every picture's held-out loss, for review) and the report. What was looked at and each fold that has
-    ended are kept beside it (data/features/, data/folds/): stopped, the next run goes on from there, to the same model.
+    data/fit/ then holds model.safetensors (the timm model with calibrated logits), fit.json (all that export needs, the
+    Evaluation too), losses.csv (every picture's held-out loss, for review) and the report. What was looked at and each
+    fold that has ended are kept beside it (data/features/, data/folds/): stopped, the next run goes on from there, to
+    the same model.
     """
     data, recipe, device = Path(data), Recipe(), device or best_device()
     folder = data / "fit"
@@ -57,41 +63,50 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device, folder=data / "features")
 
     folds = folds_of(examples, FOLDS, seed)
-    held_out = cross_validate(
-        arch, maps, targets, folds, recipe, **settings, folder=data / "folds",
-        key=stage_key(
-            pictures=[(example.record.sha256, example.target) for example in examples], arch=arch, recipe=recipe,
-            weights=weights_of(early), constants=constants_of(augmented, fine_tune), **settings,
-        ),
-    )  # fmt: skip
+    key = fold_key(examples, early, arch=arch, recipe=recipe, **settings)
+    without = partial(cross_validate, arch, maps, targets, recipe=recipe, **settings, key=key, folder=data / "folds")
+    held_out = without(folds=folds)
+    apart = {name: (out, without(folds=[(train, out)]).logits) for name, (train, out) in left_out(examples).items()}
 
     print("Training on everything")
     everything = np.arange(len(examples))
     train_late(model, maps, targets, everything, everything[:0], recipe, **settings)
     (folder / "fit.json").unlink(missing_ok=True)  # from here on it would vouch for a report and weights of another fit
-    measured = evaluate(classes, examples, joined_sources(examples), held_out, recipe.input_rule, folder)
+    cases = cases_of(classes, examples, joined_sources(examples), folds)
+    evaluation = evaluate(classes, examples, cases, held_out.logits, apart)
+    write_report(folder, classes, examples, cases, held_out, evaluation, recipe.input_rule)
     for classifier in classifiers_of(model):
-        calibrate(classifier, measured.temperatures)
+        calibrate(classifier, evaluation.scale, evaluation.shift)
     save_fit(folder, model.state_dict(), {
-        "mark": mark, "arch": arch, "model_args": pooling_of(model), "labels": classes.labels,
-        "size": recipe.size, "fill": recipe.fill,
-        "mean": mean, "std": std, **asdict(measured),
-        "training": {
-            "pictures": counts(classes, examples),
-            "sources": len({group for example in examples for group in example.groups}),
-            "sha256": hashlib.sha256("\n".join(sorted(e.record.sha256 for e in examples)).encode()).hexdigest(),
-            "recipe": asdict(recipe), "epochs": epochs, "seed": seed, "backbone": arch,
-        },
+        "mark": mark, "arch": arch, "model_args": pooling_of(model), "labels": classes.labels, "size": recipe.size,
+        "fill": recipe.fill, "mean": mean, "std": std, "evaluation": asdict(evaluation),
+        "training": training_facts(examples, evaluation, recipe) | {"epochs": epochs, "seed": seed, "backbone": arch},
         "versions": {name: version(name) for name in ("torch", "fastai", "timm", "onnx", "onnxruntime")},
     })  # fmt: skip
 
 
-def calibrate(classifier: nn.Linear, temperatures: Sequence[float]) -> None:
-    """Divide each label's logit by its temperature, inside the weights: nothing downstream needs to know."""
+def training_facts(examples: Sequence[Example], evaluation: Evaluation, recipe: Recipe) -> dict[str, object]:
+    """What the model was trained on, and how."""
+    return {
+        "pictures": evaluation.counts, "sources": evaluation.sources,
+        "sha256": hashlib.sha256("\n".join(sorted(e.record.sha256 for e in examples)).encode()).hexdigest(),
+        "recipe": asdict(recipe),
+    }  # fmt: skip
+
+
+def calibrate(classifier: nn.Linear, scale: Sequence[float], shift: Sequence[float]) -> None:
+    """Make each label's logit its calibrated log-odds, inside the weights: nothing downstream needs to know."""
     with torch.no_grad():
-        scale = torch.tensor(temperatures, device=classifier.weight.device)
-        classifier.weight /= scale[:, None]
-        classifier.bias /= scale
+        factor, offset = (torch.tensor(numbers, device=classifier.weight.device) for numbers in (scale, shift))
+        classifier.weight *= factor[:, None]
+        classifier.bias.mul_(factor).add_(offset)
+
+
+def fold_key(examples: Sequence[Example], early: nn.Module, **settings: object) -> str:
+    """Changes when anything does that a fold's answers depend on, beside its pictures' parts."""
+    pictures = [(example.record.sha256, example.target) for example in examples]
+    constants = constants_of(augmented, fine_tune)
+    return stage_key(pictures=pictures, weights=weights_of(early), constants=constants, **settings)
 
 
 def fingerprint(
@@ -101,7 +116,7 @@ def fingerprint(
     learned = [
         (e.target, e.groups, replace(e.record, score=None)) for e in sorted(examples, key=lambda e: e.record.sha256)
     ]
-    constants = constants_of(augmented, picking, fine_tune, calibration, metrics, plots, report)
+    constants = constants_of(augmented, picking, fine_tune, calibration, metrics, measuring, unlike, plots, report)
     return stage_key(
         classes=classes, learned=learned, constants=constants, recipe=recipe, arch=arch, epochs=epochs, seed=seed
     )

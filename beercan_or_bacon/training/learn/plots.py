@@ -13,11 +13,10 @@ from ..classes import NEITHER, Classes
 PLAIN = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 10, "figure.constrained_layout.use": True}
 
 
-def plot_confusion(classes: Classes, targets, probabilities, thresholds) -> Figure:
+def plot_confusion(classes: Classes, targets, probabilities, called) -> Figure:
     """What pictures show against what they are called, shares of each row."""
     names = [*classes.labels, NEITHER]
     shows = np.where(targets.any(1), targets.argmax(1), len(classes.labels))
-    called = probabilities >= np.array(thresholds)
     says = np.where(called.any(1), probabilities.argmax(1), len(classes.labels))
     table = np.zeros((len(names), len(names) + 1), int)
     for row, column, several in zip(shows, says, called.sum(1) > 1, strict=True):
@@ -36,16 +35,17 @@ def plot_confusion(classes: Classes, targets, probabilities, thresholds) -> Figu
     return figure
 
 
-def plot_precision_recall(classes: Classes, targets, probabilities, thresholds) -> Figure:
-    """Precision against recall of each label; a dot at its threshold."""
+def plot_precision_recall(classes: Classes, targets, probabilities, called) -> Figure:
+    """Precision against recall of each label; a dot where the answers are."""
     with matplotlib.rc_context(PLAIN):
         figure = Figure(figsize=(5, 4))
         axes = figure.subplots()
         for k, label in enumerate(classes.labels):
-            precision, recall, steps = precision_recall_curve(targets[:, k], probabilities[:, k])
+            precision, recall, _ = precision_recall_curve(targets[:, k], probabilities[:, k])
             (line,) = axes.plot(recall, precision, label=label)
-            at = min(np.searchsorted(steps, thresholds[k]), len(steps) - 1)
-            axes.plot(recall[at], precision[at], "o", color=line.get_color())
+            right = (called[:, k] & (targets[:, k] == 1)).sum()
+            at = right / max(targets[:, k].sum(), 1), right / max(called[:, k].sum(), 1)
+            axes.plot(*at, "o", color=line.get_color())
         axes.set(xlabel="recall: of those there, found", ylabel="precision: of those called, right")
         axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
         axes.grid(alpha=0.25)

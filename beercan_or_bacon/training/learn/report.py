@@ -1,4 +1,4 @@
-"""Held-out predictions -> temperatures, thresholds, metrics with intervals, and a report to read.
+"""The Evaluation and the held-out answers -> a report to read.
 
 The report lies in data/fit/: report.html with everything in it (the most wrong pictures too, and whom they are by),
 and its plots as PNGs, which are the model card's as well.
@@ -10,7 +10,6 @@ import base64
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -22,87 +21,54 @@ from scipy.special import expit
 from ...serving.classifier import InputRule, fit_to_square, verdict_of
 from ...serving.pictures import open_picture
 from ..classes import Classes
+from ..evaluation import Evaluation, plain
 from ..files import replacing, write_whole
-from .calibration import temperature, threshold
+from .calibration import OWN_SIDE, THE_REST, nested
 from .cross_validate import HeldOut
+from .evaluate import Cases, shown_by
 from .examples import Example
-from .metrics import loss_of, measure
+from .metrics import loss_of
 from .plots import plot_calibration, plot_confusion, plot_precision_recall
 
-VERSION = 1  # of this code; another one measures again
-FALSE_ALARMS = 0.05  # thresholds: the share of the pictures without a label that may be called it
+VERSION = 2  # of this code; another one measures again
 MOST_WRONG = 24  # pictures shown
-FEWEST = 8  # pictures that a search must have found for it to be named as a known failure
 
 
-@dataclass(frozen=True)
-class Report:
-    """What the held-out predictions say.
-
-    temperatures: per label, what its logit is divided by.
-    thresholds: per label, the calibrated probability from which the label is said to be there.
-    close: per label, (low, high): between them the answer is said to be close.
-    metrics: name -> {"value", "low", "high"}; low to high is a 95 % interval.
-    failures: what is most often called something though it is nothing: search -> (pictures, share called something).
-    """
-
-    temperatures: tuple[float, ...]
-    thresholds: tuple[float, ...]
-    close: tuple[tuple[float, float], ...]
-    metrics: dict[str, dict[str, float]]
-    failures: dict[str, tuple[int, float]]
-
-
-def evaluate(
-    classes: Classes, examples: Sequence[Example], sources: np.ndarray, held_out: HeldOut, rule: InputRule, folder: Path
-) -> Report:
-    """Calibrate and measure; write the report and losses.csv into the folder.
-
-    sources: int [pictures]; the intervals resample sources, since pictures of one source are alike.
-    """
-    targets = np.array([example.target for example in examples])
-    temperatures = tuple(temperature(z, y) for z, y in zip(held_out.logits.T, targets.T, strict=True))
-    probabilities = expit(held_out.logits / temperatures)
-    columns = list(zip(probabilities.T, targets.T, strict=True))
-    thresholds = tuple(threshold(p, y, FALSE_ALARMS) for p, y in columns)
-    close = tuple((threshold(p, y, FALSE_ALARMS * 2), threshold(p, y, FALSE_ALARMS / 2)) for p, y in columns)
-    searches = by_search(examples, targets, probabilities, thresholds)
-    report = Report(
-        temperatures, thresholds, close, measure(classes, targets, probabilities, thresholds, sources),
-        failures={query: (n, share) for query, n, share in searches if n >= FEWEST and share > 2 * FALSE_ALARMS},
-    )  # fmt: skip
+def write_report(
+    folder: Path, classes: Classes, examples: Sequence[Example], cases: Cases, held_out: HeldOut,
+    evaluation: Evaluation, rule: InputRule,
+) -> None:  # fmt: skip
+    """Write report.html, its plots and losses.csv into the folder."""
+    targets = cases.known.targets
+    answers = nested(held_out.logits, cases.known, cases.folds, np.ones((1, len(targets))))
+    probabilities, called = answers.probabilities[0], answers.called[0]
     losses = loss_of(targets, probabilities)
     write_losses(folder / "losses.csv", classes, examples, losses, probabilities)
     plots = {
-        "confusion-matrix": plot_confusion(classes, targets, probabilities, thresholds),
-        "precision-and-recall": plot_precision_recall(classes, targets, probabilities, thresholds),
+        "confusion-matrix": plot_confusion(classes, targets, probabilities, called),
+        "precision-and-recall": plot_precision_recall(classes, targets, probabilities, called),
         "calibration": plot_calibration(classes, targets, probabilities),
     }
     for name, figure in plots.items():
         with replacing(folder / f"{name}.png") as file:
             figure.savefig(file, dpi=150)
-    heat = expit(held_out.local / np.array(temperatures)[:, None, None])
+    scale, shift = (np.array(numbers)[:, None, None] for numbers in (evaluation.scale, evaluation.shift))
     wrong = [
         {
-            "picture": data_url(beside_heat(examples[i], heat[i], rule)),
+            "picture": data_url(beside_heat(examples[i], expit(held_out.local[i] * scale + shift), rule)),
             "shows": shown_by(classes, examples[i].target),
-            "called": verdict_of(tuple(np.array(classes.labels)[probabilities[i] >= thresholds]), classes.labels),
+            "called": verdict_of(tuple(np.array(classes.labels)[called[i]]), classes.labels),
             "probabilities": list(zip(classes.labels, probabilities[i], strict=True)),
             "record": examples[i].record,
         }
         for i in np.argsort(-losses)[:MOST_WRONG]
     ]
-    template = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template(
-        "report.html.jinja"
-    )
-    html = template.render(
-        classes=classes, report=report, false_alarms=FALSE_ALARMS, wrong=wrong,
-        counts=counts(classes, examples), sources=len(set(sources)),
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    html = environment.get_template("report.html.jinja").render(
+        classes=classes, evaluation=evaluation, wrong=wrong, plain=plain, own_side=OWN_SIDE, the_rest=THE_REST,
         plots={name: data_url((folder / f"{name}.png").read_bytes()) for name in plots},
-        searches=searches,
     )  # fmt: skip
     write_whole(folder / "report.html", html)
-    return report
 
 
 def write_losses(
@@ -116,27 +82,6 @@ def write_losses(
         record, said = examples[i].record, (f"{p:.5f}" for p in probabilities[i])
         table.writerow([record.sha256, record.label, f"{losses[i]:.4f}", *said])
     write_whole(path, text.getvalue())
-
-
-def shown_by(classes: Classes, target: Sequence[int]) -> str:
-    """What a target shows, in the words of a verdict."""
-    return verdict_of(tuple(label for label, on in zip(classes.labels, target, strict=True) if on), classes.labels)
-
-
-def counts(classes: Classes, examples: Sequence[Example]) -> dict[str, int]:
-    """How many pictures show what."""
-    shows = [shown_by(classes, example.target) for example in examples]
-    return {name: shows.count(name) for name in sorted(set(shows), key=shows.count, reverse=True)}
-
-
-def by_search(examples, targets, probabilities, thresholds) -> list[tuple[str, int, float]]:
-    """Of the pictures without any label, by the search that found them: (search, pictures, share called something)."""
-    called = (probabilities >= np.array(thresholds)).any(1)
-    rows: dict[str, list[bool]] = {}
-    for example, target, wrong in zip(examples, targets, called, strict=True):
-        if not target.any():
-            rows.setdefault(example.record.query, []).append(bool(wrong))
-    return sorted(((query, len(r), float(np.mean(r))) for query, r in rows.items()), key=lambda r: (-r[2], -r[1]))
 
 
 def beside_heat(example: Example, heat: np.ndarray, rule: InputRule, size: int = 200) -> bytes:

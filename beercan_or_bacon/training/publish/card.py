@@ -1,4 +1,4 @@
-"""classifier.json and the report -> README.md, the model card that the Hub shows."""
+"""classifier.json and evaluation.json -> README.md, the model card that the Hub shows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ...errors import DataError
 from ...serving.classifier import Description
+from ..evaluation import FILE, Evaluation, Figure, read_evaluation, table
 from ..files import write_whole
 from ..table import read_table
 
 TEMPLATE = Path(__file__).parent / "card.md.jinja"
+# what was measured -> the Hub's name for it
+METRICS = {
+    "found": "recall", "called": "false_positive_rate", "area": "roc_auc",
+    "calibration error": "expected_calibration_error", "right": "accuracy",
+}  # fmt: skip
 
 
 def write_card(model: Path, repo: str, data: Path) -> None:
@@ -23,6 +29,7 @@ def write_card(model: Path, repo: str, data: Path) -> None:
     data: the data folder; the pictures' licences are told when they are those the model was trained on.
     """
     about = Description.model_validate_json((model / "classifier.json").read_bytes())
+    evaluation = read_evaluation(model) if (model / FILE).exists() else None
     name = repo.split("/")[-1]
     card = ModelCard.from_template(
         ModelCardData(
@@ -31,16 +38,17 @@ def write_card(model: Path, repo: str, data: Path) -> None:
             pipeline_tag="image-classification",
             tags=["image-classification", "timm", "onnx", "safetensors", "multi-label", *map(slug, about.labels)],
             model_name=name,
-            eval_results=[result for key, figure in about.metrics.items() for result in results(key, figure, about)],
+            eval_results=[result(figure) for figure in evaluation.shown()] if evaluation else [],
         ),
         template_path=str(TEMPLATE),
         about=about,
         repo=repo,
-        figures=dict(rows(about.metrics)),
+        figures=table(evaluation) if evaluation else "",
+        sentences=evaluation.sentences if evaluation else (),
         training=dict(rows({key: fact for key, fact in about.training.items() if not isinstance(fact, dict)})),
         counts=about.training.get("pictures", {}),
         recipe=dict(rows(about.training.get("recipe", {}))),
-        failures=failures(about),
+        failures=failures(evaluation),
         licences=licences(about, data),
         pictures=[(path.name, words(path.stem)) for path in sorted(model.glob("*.png"))],
         timm=(model / "config.json").exists(),
@@ -48,62 +56,30 @@ def write_card(model: Path, repo: str, data: Path) -> None:
     write_whole(model / "README.md", str(card))
 
 
-def results(name: str, figure, about: Description) -> list[EvalResult]:
-    """A metric as an entry of the card's model-index; a group of metrics as several."""
-    if isinstance(figure, dict) and "value" not in figure:
-        return [result for key, inner in figure.items() for result in results(f"{name}, {key}", inner, about)]
-    value = figure["value"] if isinstance(figure, dict) else figure
-    if not isinstance(value, int | float):
-        return []
-    kinds = {"ROC": "roc_auc", "accuracy": "accuracy", "calibration": "expected_calibration_error"}
+def result(figure: Figure) -> EvalResult:
+    """A figure as an entry of the card's model-index."""
+    return EvalResult(
+        task_type="image-classification",
+        task_name="Image classification, a yes or no for each label",
+        dataset_type="held-out",
+        dataset_name="Held-out pictures of sources not trained on",
+        metric_type=METRICS[figure.measure],
+        metric_name=f"{figure.name}: {figure.text}",
+        metric_value=figure.by_picture.value,
+    )
+
+
+def failures(evaluation: Evaluation | None) -> list[str]:
+    """What is often taken for something, as sentences."""
     return [
-        EvalResult(
-            task_type="image-classification",
-            task_name="Image classification, a yes or no for each label",
-            dataset_type="held-out",
-            dataset_name="Held-out pictures of sources not trained on",
-            metric_type=next((kind for word, kind in kinds.items() if word in name), slug(name)),
-            metric_name=f"{name}, 95 % interval {told(figure)}" if isinstance(figure, dict) else name,
-            metric_value=value,
-        )
+        f"Of {search.pictures} pictures found as “{search.query}”, {search.called} are called something."
+        for search in (evaluation.failures if evaluation else ())
     ]
 
 
-def failures(about: Description) -> list[str]:
-    """What goes wrong how often, as sentences, from the metrics that tell."""
-
-    def in_a_hundred(name: str) -> int | None:
-        figure = about.metrics.get(name)
-        return round(100 * figure["value"]) if isinstance(figure, dict) else None
-
-    said = [
-        f"Of 100 pictures of {label}, about {100 - found} are not recognised."
-        for label in about.labels
-        if (found := in_a_hundred(f"{label}: found")) is not None
-    ]
-    if (called := in_a_hundred("neither called something")) is not None:
-        said.append(f"Of 100 pictures that show none of it, about {called} are taken for something.")
-    said += [f"Pictures {of}: {what}." for of, what in (about.model_extra or {}).get("known_failures", {}).items()]
-    return said
-
-
-def rows(facts: dict, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested facts as (name, text) pairs for a table."""
-    found = []
-    for key, fact in facts.items():
-        name = f"{prefix}{words(key)}"
-        if isinstance(fact, dict) and "value" not in fact:
-            found += rows(fact, f"{name}, ")
-        elif isinstance(fact, dict):
-            found.append((name, f"**{fact['value']:.3g}** ({told(fact)})"))
-        else:
-            found.append((name, f"{fact:.3g}" if isinstance(fact, float) else str(fact)))
-    return found
-
-
-def told(figure: dict) -> str:
-    """The interval of a figure."""
-    return f"{figure['low']:.3g} to {figure['high']:.3g}"
+def rows(facts: dict) -> list[tuple[str, str]]:
+    """Facts as (name, text) pairs for a list."""
+    return [(words(key), f"{fact:.3g}" if isinstance(fact, float) else str(fact)) for key, fact in facts.items()]
 
 
 def licences(about: Description, data: Path) -> dict[tuple[str, str], int]:

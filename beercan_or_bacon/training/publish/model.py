@@ -25,7 +25,10 @@ from ..files import write_whole
 from .card import write_card
 
 # What of a model folder is published. Nothing that would have to be unpickled is among it.
-PUBLISHED = ("model.onnx", "classifier.json", "model.safetensors", "config.json", "README.md", "report.html", "*.png")
+PUBLISHED = (
+    "model.onnx", "classifier.json", "evaluation.json", "model.safetensors", "config.json", "README.md", "report.html",
+    "*.png",
+)  # fmt: skip
 PATIENCE = 60.0  # seconds without a byte until a request has failed; a commit may take a while to be answered
 
 
