@@ -116,7 +116,18 @@ function showHeat() {
   $("heat").hidden = $("looked").ariaPressed !== "true";
 }
 
-listen((files) => classify(files[0]), showError);
+listen((files) => (files.length > 1 ? lookAtAll(files) : classify(files[0])), showError);
+
+/** A grid of pictures, each of which opens in the frame. */
+async function lookAtAll(files) {
+  const many = await load("many.js");
+  if (!many) return;
+  if (!about) return showError("The classifier is not here yet. Try again in a moment.");
+  show();
+  say(`${files.length} pictures`, "Each has a tile below. Click one for its bars and where it looked.");
+  setBars(null);
+  many.lookAtAll(files, { about, showFile: (file, answer) => (show(file), showAnswer(answer)) });
+}
 
 // ---- the camera ----
 

@@ -1,8 +1,15 @@
 """python -m beercan_or_bacon: one JSON line a picture, and an exit status that tells."""
 
+import csv
 import json
+import os
+import pty
+import subprocess
+import sys
+import termios
 
 import pytest
+from conftest import ROOT
 
 from beercan_or_bacon import __version__
 from beercan_or_bacon.__main__ import main
@@ -69,3 +76,27 @@ def test_a_folder_without_pictures_is_said(tmp_path, tiny_model, capsys):
     (tmp_path / "notes.txt").write_text("no picture")
     assert main([str(tmp_path), "--model", str(tiny_model), "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == {"file": str(tmp_path), "error": "There are no pictures in it."}
+
+
+def test_a_table(draw, tmp_path, tiny_model, capsys):
+    (tmp_path / 'odd, "name".txt').write_bytes(b"not a picture")
+    assert main([str(draw("both")), str(tmp_path / 'odd, "name".txt'), "--model", str(tiny_model), "--csv"]) == 1
+    both, odd = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert list(both) == ["file", "verdict", "beer can", "bacon", "error"]
+    assert (both["verdict"], both["error"], odd["verdict"]) == ("both", "", "")
+    assert float(both["bacon"]) > 0.9
+    assert odd["file"].endswith('odd, "name".txt')
+    assert odd["error"]
+
+
+def test_a_bar_on_a_terminal_and_none_elsewhere(draw, tiny_model):
+    pictures = [draw("bacon", "a.jpg"), draw("both", "b.jpg")]
+    command = [sys.executable, "-m", "beercan_or_bacon", *pictures, "--model", tiny_model]
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    done = subprocess.run([*command, "--csv"], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    assert b"/2 [" in os.read(ours, 65536)
+    os.close(theirs)
+    os.close(ours)
+    assert len(done.stdout.splitlines()) == 3
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stderr == b""

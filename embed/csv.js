@@ -1,0 +1,19 @@
+// Tables to download (RFC 4180, with the mark by which Excel knows UTF-8).
+
+/** @param {(string | number)[][]} rows @returns {string} */
+export function csv(rows) {
+  return "\ufeff" + rows.map((row) => row.map(field).join(",") + "\r\n").join("");
+}
+
+function field(value) {
+  let text = String(value);
+  if (typeof value === "string" && /^[=+@\t\r-]/.test(text)) text = `'${text}`; // no file's name is a formula
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Give the visitor a file. @param {Blob} blob */
+export function download(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
