@@ -60,7 +60,7 @@ def give_up_rights(lane: Lane) -> None:
                 resource.setrlimit(what, (number, number))
 
         if lane is not LANES["quick"]:
-            os.nice(10)  # others first
+            os.nice(5)  # others first
         with suppress(OSError), open("/proc/self/statm") as file:  # Linux
             limit(resource.RLIMIT_AS, int(file.read().split()[0]) * resource.getpagesize() + lane.memory)
         limit(resource.RLIMIT_CORE, 0)
