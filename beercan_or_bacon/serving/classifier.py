@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import ModelError
 
 NEITHER = "neither"
+AT_ONCE = 2  # pictures looked at: more would need memory each, and be no sooner done
 
 
 class InputRule(BaseModel):
@@ -80,7 +82,7 @@ class Prediction:
 
 
 class Classifier:
-    """One ONNX Runtime session, for one picture at a time, and its description; safe to share between threads."""
+    """One ONNX Runtime session and its description; safe to share between threads, AT_ONCE of which it serves."""
 
     def __init__(self, folder: Path):
         """Load model.onnx and classifier.json from a folder. Raises ModelError when they cannot serve."""
@@ -93,6 +95,7 @@ class Classifier:
             first = error.errors()[0]
             why = ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
             raise ModelError(f"{folder}/classifier.json is not a description this version reads: {why}.") from None
+        self.turns = threading.BoundedSemaphore(AT_ONCE)
         options = onnxruntime.SessionOptions()
         # one thread a picture, two pictures at a time: a second thread would save a picture a tenth of its time and
         # cost half as much work again, and a Space's two cores are often the halves of one
@@ -111,7 +114,8 @@ class Classifier:
     def predict(self, image: Image.Image) -> Prediction:
         """Classify one RGB picture of any size."""
         pixels = np.asarray(fit_to_square(image, self.description.input))[np.newaxis]  # uint8 [1, size, size, 3]
-        probabilities, heatmap = self.session.run(["probabilities", "heatmap"], {"image": pixels})
+        with self.turns:
+            probabilities, heatmap = self.session.run(["probabilities", "heatmap"], {"image": pixels})
         return self._prediction(probabilities[0], heatmap[0])
 
     def _prediction(self, probabilities: np.ndarray, heatmap: np.ndarray) -> Prediction:

@@ -15,11 +15,13 @@ from types import FrameType
 from typing import Any
 
 import gradio as gr
+from gradio.route_utils import FnIndexInferError
 from gradio.routes import App
 from starlette.middleware import Middleware
 
 from ..errors import ServerError
-from .api import verdict_route
+from .api import AT_ONCE, WAITING, verdict_route
+from .bounds import SENTENCES, Bounds, refusal
 from .classifier import Classifier
 from .health import Health
 from .pictures import MAX_BYTES
@@ -80,7 +82,7 @@ def launch(page: gr.Blocks, classifier: Classifier, settings: Settings | None = 
     """
     settings = settings or Settings()
     health = Health(classifier)
-    page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
+    page.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
     try:
         page.launch(
             server_name=settings.host,
@@ -121,7 +123,12 @@ def _app_kwargs(classifier: Classifier, health: Health, settings: Settings) -> d
         routes.append(metrics.route())
     own = frozenset(route.path for route in routes)
     middleware = [Middleware(Traffic, tell=tell, own=own)] if tell else []
-    return {"lifespan": _forgetting, "routes": routes, "middleware": middleware}
+    return {
+        "lifespan": _forgetting,
+        "routes": routes,
+        "middleware": [*middleware, Middleware(Bounds)],
+        "exception_handlers": {FnIndexInferError: lambda *_: refusal(404, SENTENCES[404])},  # no such function
+    }
 
 
 def _wait_for_signal() -> None:

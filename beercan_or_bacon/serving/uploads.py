@@ -8,10 +8,32 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import gradio as gr
+from gradio import route_utils
+from starlette.datastructures import FormData
 
 from ..errors import PictureError
 
 NOT_HERE = "That picture is not here, or no longer. Send it as a file."  # whatever was asked for: it is no oracle
+
+
+class OnePicture(route_utils.GradioMultiPartParser):
+    """Gradio's parser of an upload, for one file, of which nothing stays when it does not arrive whole."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **{**more, "max_files": 1, "max_fields": 10})
+
+    async def parse(self) -> FormData:
+        """Gradio's own deletes what came before an error only if the form is to blame."""
+        try:
+            return await super().parse()
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                file.close()
+                Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+route_utils.GradioMultiPartParser = OnePicture
 
 
 class UploadsOnly(gr.Blocks):
@@ -48,8 +70,7 @@ def open_upload(path: str | None) -> BinaryIO:
         descriptor = os.open(Path(path or ""), sum(getattr(os, flag, 0) for flag in flags))
     except OSError:
         raise PictureError(NOT_HERE) from None
-    file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
+        os.close(descriptor)
         raise PictureError(NOT_HERE)
-    return file
+    return os.fdopen(descriptor, "rb")
