@@ -8,7 +8,8 @@
     python train.py push --push USER/REPO              the model, to the Hugging Face Hub
     python train.py space --space USER/SPACE           the page, to a Space
     python train.py fit --on hf-jobs --flavor t4-small  the fit on a rented GPU, its result here
-    python train.py embed --out DIR                    the page as static files, for any web server
+    python train.py embed --model model --out site     the page as static files, for any web server
+    python train.py STAGE --help                       what a stage reads: --model is read, --out is written
 
 The words come from classes.toml: edit that file to tell two other things apart.
 """
@@ -18,10 +19,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from beercan_or_bacon.errors import BeerCanOrBaconError, HubError
 from beercan_or_bacon.training.classes import load_classes
+from beercan_or_bacon.training.run import alone, what_next
 
 HERE = Path(__file__).parent
 PIPELINE = ("scrape", "clean", "fit", "export")
@@ -69,19 +75,18 @@ def export(args: argparse.Namespace) -> None:
 
 
 def embed(args: argparse.Namespace) -> None:
-    """model/ -> the page as static files: the classifier runs in the reader's browser."""
+    """A model folder -> the page as static files: the classifier runs in the reader's browser."""
     from beercan_or_bacon.training.publish.static import build_embed
 
-    model = Path(os.environ.get("MODEL", HERE / "model"))
-    out = build_embed(model, args.out, sorted((HERE / "examples").glob("*.jpg")))
+    out = build_embed(args.model, args.out, sorted((HERE / "examples").glob("*.jpg")))
     print(f"The page is in {out}. Any web server will do; to look at it: python -m http.server -d {out}")
 
 
 def push(args: argparse.Namespace) -> None:
-    """model/ -> a model repository on the Hub."""
+    """A model folder -> a model repository on the Hub."""
     from beercan_or_bacon.training.publish.model import push
 
-    push(args.out, needed(args.push, "--push USER/REPO"), args.data, private=args.private, overwrite=args.overwrite)
+    push(args.model, needed(args.push, "--push USER/REPO"), args.data, private=args.private, overwrite=args.overwrite)
 
 
 def space(args: argparse.Namespace) -> None:
@@ -89,7 +94,7 @@ def space(args: argparse.Namespace) -> None:
     from beercan_or_bacon.training.publish.space import publish_space
 
     publish_space(
-        needed(args.space, "--space USER/SPACE"), args.out, args.data, repo=args.push, static=args.static,
+        needed(args.space, "--space USER/SPACE"), args.model, args.data, repo=args.push, static=args.static,
         hardware=args.hardware, private=args.private, overwrite=args.overwrite,
     )  # fmt: skip
 
@@ -98,7 +103,7 @@ def doctor(args: argparse.Namespace) -> None:
     """What will work on this machine, and what to do about the rest."""
     from beercan_or_bacon.training.doctor import examine
 
-    examine(args.out, args.data)
+    examine(args.model, args.data)
 
 
 def needed(value: str | None, option: str) -> str:
@@ -109,32 +114,93 @@ def needed(value: str | None, option: str) -> str:
 
 
 STAGES = {stage.__name__: stage for stage in (scrape, clean, review, fit, export, push, space, embed, doctor)}
+WRITES = {"scrape", "clean", "fit"}  # into the data folder, which is then one run's alone
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of the command line, and the stages that read it."""
+
+    name: str
+    stages: str
+    help: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    default: Any = None
+
+
+FOLDER = {"type": Path, "metavar": "FOLDER"}
+NAME, NUMBER, URL, FLAG = (
+    {"metavar": "NAME"},
+    {"type": int, "metavar": "N"},
+    {"metavar": "URL"},
+    {"action": "store_true"},
+)
+OPTIONS = (
+    Option(
+        "classes",
+        "scrape clean review fit export",
+        "the words; default: classes.toml",
+        {"type": Path, "metavar": "FILE"},
+        Path("classes.toml"),
+    ),
+    Option(
+        "data",
+        "scrape clean review fit export push space doctor",
+        "pictures, decisions, the fit in progress; default: data",
+        FOLDER,
+        Path("data"),
+    ),
+    Option("model", "push space embed doctor", "the model's folder, to be read; default: model", FOLDER, Path("model")),
+    Option("out", "export embed", "the folder to be written; default: model, of embed site", FOLDER, Path("model")),
+    Option("arch", "fit", "timm's name of the backbone; default: tf_efficientnet_lite2", NAME, "tf_efficientnet_lite2"),
+    Option("epochs", "fit", "passes over the training pictures; default: 6", NUMBER, 6),
+    Option("seed", "fit", "of split, shuffling and augmentation; default: 0", NUMBER, 0),
+    Option("device", "fit", "default: the best there is", {"choices": ["cuda", "mps", "cpu"]}),
+    Option("openverse", "scrape", "another server for the Openverse API", URL),
+    Option("commons", "scrape", "another server for the Wikimedia Commons API", URL),
+    Option(
+        "engine",
+        "scrape",
+        "ask this search engine; may be given again. Default: openverse, commons",
+        {"action": "append", "choices": ["openverse", "commons", "bing", "duckduckgo"]},
+        [],
+    ),
+    Option("on", "fit", "fit on a machine of the Hugging Face Hub's instead", {"choices": ["hf-jobs"]}),
+    Option("flavor", "fit", "that machine: see `hf jobs hardware`; default: t4-small", NAME, "t4-small"),
+    Option("push", "push space", "the model's repository on the Hub", {"metavar": "USER/REPO"}),
+    Option("space", "space", "the page's Space on the Hub", {"metavar": "USER/SPACE"}),
+    Option("static", "space", "a Space without a server: the page of `embed`", FLAG, False),
+    Option("hardware", "space", "the Space's, as the Hub calls it: cpu-basic, zero-a10g ...", NAME),
+    Option("private", "push space", "create it for your eyes only", FLAG, False),
+    Option("overwrite", "push space", "even if it has changed since the last push from here", FLAG, False),
+)
+# Words of the whole pipeline that a stage takes and leaves alone, so that one list of options will do for all of them.
+COMMON = ("classes", "data", "out", "arch", "epochs", "seed", "device", "openverse", "commons")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """The command line: a stage and what it reads, or no stage and what the pipeline reads."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", nargs="?", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
-    parser.add_argument("--classes", type=Path, default=Path("classes.toml"), help="the words")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="pictures, decisions, the fit in progress")
-    parser.add_argument("--out", type=Path, default=Path("model"), help="the finished model's folder")
-    parser.add_argument("--arch", default="tf_efficientnet_lite2", metavar="NAME", help="timm's name of the backbone")
-    parser.add_argument("--epochs", type=int, default=6, metavar="N", help="passes over the training pictures")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of split, shuffling and augmentation")
-    parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="default: the best there is")
-    parser.add_argument("--openverse", metavar="URL", help="another server for the Openverse API")
-    parser.add_argument("--commons", metavar="URL", help="another server for the Wikimedia Commons API")
-    parser.add_argument("--engine", action="append", default=[], choices=["openverse", "commons", "bing", "duckduckgo"],
-                        help="ask this search engine; may be given again. Default: openverse, commons")  # fmt: skip
-    parser.add_argument("--on", choices=["hf-jobs"], help="fit on a machine of the Hugging Face Hub's instead")
-    parser.add_argument("--flavor", default="t4-small", metavar="NAME", help="that machine: see `hf jobs hardware`")
-    parser.add_argument("--push", metavar="USER/REPO", help="the model's repository on the Hub")
-    parser.add_argument("--space", metavar="USER/SPACE", help="the page's Space on the Hub")
-    parser.add_argument("--static", action="store_true", help="a Space without a server: the page of `embed`")
-    parser.add_argument("--hardware", metavar="NAME", help="the Space's, as the Hub calls it: cpu-basic, zero-a10g ...")
-    parser.add_argument("--private", action="store_true", help="create it for your eyes only")
-    parser.add_argument("--overwrite", action="store_true", help="even if it has changed since the last push from here")
-    return parser.parse_args(arguments)
+    add_options(parser, [*PIPELINE, "push", "space"], hidden=["model"])
+    stages = parser.add_subparsers(dest="stage", metavar="STAGE", help=", ".join(STAGES))
+    for name, stage in STAGES.items():
+        add_options(stages.add_parser(name, description=stage.__doc__), [name], hidden=COMMON)
+    given = vars(parser.parse_args(arguments))
+    defaults = {option.name: option.default for option in OPTIONS}
+    if given["stage"] == "embed":
+        defaults |= {"model": Path(os.environ.get("MODEL") or "model"), "out": Path("site")}
+    elif "out" in given:
+        defaults["model"] = given["out"]  # what was exported there
+    return argparse.Namespace(**{**defaults, **given})
+
+
+def add_options(parser: argparse.ArgumentParser, stages: Sequence[str], hidden: Sequence[str]) -> None:
+    """Give a parser the options that these stages read; the hidden ones it takes without a word."""
+    for option in OPTIONS:
+        read = not set(option.stages.split()).isdisjoint(stages)
+        if read or option.name in hidden:
+            told = option.help if read else argparse.SUPPRESS
+            parser.add_argument(f"--{option.name}", default=argparse.SUPPRESS, help=told, **option.settings)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -142,10 +208,21 @@ def main(arguments: list[str] | None = None) -> int:
     args = parse(arguments)
     try:
         publishing = [stage for stage in ("push", "space") if getattr(args, stage)]
-        for stage in [args.stage] if args.stage else [*PIPELINE, *publishing]:
-            STAGES[stage](args)
+        stages = [args.stage] if args.stage else [*PIPELINE, *publishing]
+        if "scrape" in stages:
+            args.data.mkdir(parents=True, exist_ok=True)
+        with alone(args.data) if WRITES & set(stages) else nullcontext():
+            for stage in stages:
+                STAGES[stage](args)
+        if not args.stage:
+            print(what_next(args.data, args.model))
     except BeerCanOrBaconError as error:
         print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        what = f"{error.filename}: {error.strerror}" if error.filename else error
+        print(f"train.py: {what}. Nothing half-written is left; put it right and run the same command again.",
+              file=sys.stderr)  # fmt: skip
         return 1
     except KeyboardInterrupt:
         print("\nStopped. Run the same command again to go on from here.", file=sys.stderr)
