@@ -1,14 +1,19 @@
 """The README is held to the code: what it tells people to type exists."""
 
+import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from evaluations import EVALUATION
 
 import train
 from beercan_or_bacon.serving.about import iframe_snippet
+from beercan_or_bacon.training.evaluation import read_evaluation
+from benchmarks.readme import BEGIN, END, HEADING, strangers, with_figures
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -71,3 +76,26 @@ def test_line_length_of_prose(page):
 
 def test_the_iframe_is_the_one_that_both_pages_print():
     assert iframe_snippet("https://USER-SPACE.hf.space/", "Beer can or bacon?") in README
+
+
+def test_every_figure_of_how_good_it_is_is_the_models():
+    about = json.loads((ROOT / "model" / "classifier.json").read_text(encoding="utf-8"))
+    if "sentences" not in about:
+        pytest.skip("the model is from before there was an evaluation.json; the next export brings it")
+    evaluation = read_evaluation(ROOT / "model")
+    assert about["metrics"] == evaluation.metrics()
+    assert with_figures(README, evaluation) == README, "run python -m benchmarks.readme"
+    assert strangers(README, evaluation) == set()
+
+
+def test_a_figure_that_is_not_the_models_is_found():
+    text = f"{HEADING}\n\n{BEGIN}\n\n{END}\n\nIn version 2 a tenth is wrong.\n\n## Next\n\n0.123\n"
+    right = with_figures(text.replace("version 2 ", ""), EVALUATION)
+    assert strangers(right, EVALUATION) == set()
+    assert "| found | 90 % (80 to 95) | 90 % (80 to 95) |" in right
+    assert with_figures(right, EVALUATION) == right
+    assert max(map(len, (line for line in right.splitlines() if not line.startswith("|")))) <= 120
+    assert strangers(right.replace("90 % (80 to 95) |", "91 % (80 to 95) |", 1), EVALUATION) == {"91"}
+    assert strangers(right.replace("a tenth", "0.976"), EVALUATION) == {"0.976"}
+    better = replace(EVALUATION, figures=(replace(EVALUATION.figures[2], pictures=12), *EVALUATION.figures[3:]))
+    assert with_figures(right, better) != right
