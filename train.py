@@ -28,6 +28,7 @@ from typing import Any
 from beercan_or_bacon.errors import BeerCanOrBaconError, HubError
 from beercan_or_bacon.training.classes import load_classes
 from beercan_or_bacon.training.run import alone, what_next
+from beercan_or_bacon.training.settings import check_settings
 
 HERE = Path(__file__).parent
 PIPELINE = ("scrape", "clean", "fit", "export")
@@ -209,6 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         publishing = [stage for stage in ("push", "space") if getattr(args, stage)]
         stages = [args.stage] if args.stage else [*PIPELINE, *publishing]
+        check_settings(args, stages)
         if "scrape" in stages:
             args.data.mkdir(parents=True, exist_ok=True)
         with alone(args.data) if WRITES & set(stages) else nullcontext():

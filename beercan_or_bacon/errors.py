@@ -28,6 +28,10 @@ class ServerError(BeerCanOrBaconError):
     """The page cannot be served as the environment asks: a PORT that is none, or an address that is taken."""
 
 
+class SettingsError(BeerCanOrBaconError):
+    """Settings of the command line that cannot work."""
+
+
 class ClassesError(BeerCanOrBaconError):
     """classes.toml cannot be used as it is."""
 

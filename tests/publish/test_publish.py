@@ -8,9 +8,10 @@ import pytest
 import yaml
 from evaluations import EVALUATION
 from hub_server import CUT, HANG, LOST
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, get_session
 
 import train
+from beercan_or_bacon.errors import HubError
 from beercan_or_bacon.serving import hub as serving
 from beercan_or_bacon.serving.check import check_model
 from beercan_or_bacon.serving.hub import choose_model
@@ -162,6 +163,40 @@ def test_tokens(hub, push, monkeypatch, token, sentence):
     monkeypatch.setenv("HF_TOKEN", token)
     refused(push(), sentence)
     assert not hub.repos
+
+
+def test_nothing_is_written_for_somebody_without_a_token(hub, push, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "")
+    push()
+    with pytest.raises(HubError, match="There is no token"):
+        publishing.push(model, REPO, tmp_path / "data")
+    assert not (model / "README.md").exists()
+    assert hub.requests == []
+
+
+def test_the_client_is_as_patient_after_a_push_as_before(push):
+    before = get_session().event_hooks
+    for _ in range(2):
+        assert push()[0] == 0
+    assert get_session().event_hooks == before
+
+
+def test_a_mistake_of_ours_is_not_told_as_the_hubs():
+    with pytest.raises(ValueError, match="invalid literal"), publishing.told(REPO):
+        int("x")
+    with pytest.raises(KeyError), publishing.told(REPO):
+        {}["x"]
+
+
+def test_what_the_hub_finds_wrong_with_the_card(push, monkeypatch):
+    monkeypatch.setattr(publishing, "write_card", lambda model, *_: (model / "README.md").write_text("no header"))
+    refused(push(), r"Invalid metadata in README\.md\. - Missing metadata")
+
+
+@pytest.mark.parametrize("step", ["POST /api/repos/create", f"GET /api/models/{REPO}/tree"])
+def test_an_answer_that_makes_no_sense(hub, push, step):
+    hub.faults[step] = (200, "A page of a hotel's network")
+    refused(push(), "The Hub's answer makes no sense")
 
 
 @pytest.mark.parametrize(

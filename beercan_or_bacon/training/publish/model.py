@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from huggingface_hub import (
     CommitOperationDelete,
     HfApi,
     RepoFile,
+    constants,
     get_session,
     get_token,
 )
@@ -22,6 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from ...errors import HubError
 from ...serving.check import check_model
 from ..files import write_whole
+from ..settings import NO_TOKEN
 from .card import write_card
 
 # What of a model folder is published. Nothing that would have to be unpickled is among it.
@@ -48,6 +51,7 @@ def push(model: Path, repo: str, data: Path, *, private: bool = False, overwrite
     Raises ModelError for a model that could not serve and HubError when the Hub refuses or cannot be reached.
     """
     check_model(model, str(model))
+    needed_token()
     write_card(model, repo, data)
     files = {path.name: path for pattern in PUBLISHED for path in sorted(model.glob(pattern))}
     title = json.loads((model / "classifier.json").read_text(encoding="utf-8"))["title"]
@@ -62,8 +66,6 @@ def push(model: Path, repo: str, data: Path, *, private: bool = False, overwrite
 def create(repo: str, kind: str, *, private: bool, **space) -> str:
     """Create the repository unless it is there; its URL. Raises HubError before anything private becomes public."""
     needed_token()
-    hooks = get_session().event_hooks
-    get_session().event_hooks = {**hooks, "request": [*hooks["request"], lose_patience]}
     url = HfApi().create_repo(repo, repo_type=kind, private=private or None, exist_ok=True, **space)
     if private and not HfApi().repo_info(repo, repo_type=kind).private:
         raise HubError(f"{repo} exists and is public. Make it private in its settings first: {url}/settings")
@@ -74,15 +76,23 @@ def needed_token() -> str:
     """The user's token. Raises HubError when there is none."""
     if token := get_token():
         return token
-    raise HubError(
-        "There is no token for the Hub. Make one with write access at https://huggingface.co/settings/tokens, then run "
-        "`hf auth login` or set HF_TOKEN."
-    )
+    raise HubError(NO_TOKEN)
 
 
-def lose_patience(request: Request) -> None:
-    """A hook of the client, which by itself waits for ever for most answers."""
-    request.extensions["timeout"] = {what: PATIENCE for what in ("connect", "read", "write", "pool")}
+@contextmanager
+def patience() -> Iterator[None]:
+    """The client waits PATIENCE for an answer; by itself it waits for ever for most."""
+
+    def lose_patience(request: Request) -> None:
+        request.extensions["timeout"] = {what: PATIENCE for what in ("connect", "read", "write", "pool")}
+
+    session = get_session()
+    before = session.event_hooks
+    session.event_hooks = {**before, "request": [*before["request"], lose_patience]}
+    try:
+        yield
+    finally:
+        session.event_hooks = before
 
 
 def commit_files(
@@ -122,13 +132,21 @@ def write_pushed(data: Path, pushed: dict[str, str]) -> None:
 
 @contextmanager
 def told(repo: str) -> Iterator[None]:
-    """Whatever the client raises becomes a HubError: one sentence that says what to do."""
+    """Whatever the client raises becomes a HubError: one sentence that says what to do. A mistake of ours stays one."""
     try:
-        yield
+        with patience():
+            yield
     except HFValidationError:
         raise HubError(f"{repo} is not a name on the Hub: it takes the form USER/REPO.") from None
-    except ValueError as error:  # what the Hub finds wrong with README.md, or the client with the Hub's answers
-        raise HubError(" ".join(str(error).split())) from None
+    except (ValueError, KeyError, TypeError) as error:
+        if not any(
+            "huggingface_hub" in frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)
+        ):
+            raise
+        if isinstance(error.__cause__, HfHubHTTPError):  # what the Hub finds wrong with README.md
+            raise HubError(" ".join(str(error).split())) from None
+        what = f"{type(error).__name__}: {error}"
+        raise HubError(f"The Hub's answer makes no sense ({what}). Is {constants.ENDPOINT} the Hub?") from None
     except (HfHubHTTPError, TransportError, RuntimeError) as error:
         cause = error.__cause__ or error if isinstance(error, RuntimeError) else error  # as uploads have it
         if isinstance(cause, HfHubHTTPError):
@@ -138,7 +156,7 @@ def told(repo: str) -> Iterator[None]:
             "Run the same command again: what is there already is not sent twice."
         ) from None
     except OSError as error:
-        raise HubError(f"A file could not be read: {error}") from None
+        raise HubError(f"A file could not be read or written: {error}") from None
 
 
 def _refusal(error: HfHubHTTPError, repo: str) -> str:

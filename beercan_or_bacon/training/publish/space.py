@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 # What app.py needs, and nothing that trains.
 NEEDED = (
     "app.py", "requirements.txt", "LICENSE", "NOTICE", "examples/*.jpg", "beercan_or_bacon/__init__.py",
-    "beercan_or_bacon/errors.py", "beercan_or_bacon/serving/*.py", "beercan_or_bacon/serving/*.css",
+    "beercan_or_bacon/errors.py", "beercan_or_bacon/serving/**/*.py", "beercan_or_bacon/serving/*.css",
     "beercan_or_bacon/serving/*.js",
 )  # fmt: skip
 PAID = (
