@@ -225,3 +225,10 @@ def test_what_was_uploaded_starts_on_its_own_requirements_and_answers(hub, run, 
     # Gradio's own hot reload gives up without the package `spaces`, which is there on Spaces
     assert said.count("Traceback") == said.count("`spaces` package is required to run hot-reloading"), said
     assert f"GET /{REPO}/resolve/{uploaded.variables['MODEL_REVISION']}/model.onnx" in hub.requests
+
+
+def test_every_module_that_serves_is_in_a_space(tiny_model):
+    served = {
+        path.relative_to(space.ROOT).as_posix() for path in (space.ROOT / "beercan_or_bacon/serving").rglob("*.py")
+    }
+    assert served <= set(space.gradio_files(tiny_model))
