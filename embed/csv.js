@@ -10,10 +10,3 @@ function field(value) {
   if (typeof value === "string" && /^[=+@\t\r-]/.test(text)) text = `'${text}`; // no file's name is a formula
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
-
-/** Give the visitor a file. @param {Blob} blob */
-export function download(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}

@@ -1,7 +1,8 @@
 // Many pictures at once: a grid that fills as the answers come; each tile opens its full verdict in the frame above.
 
 import { askAboutFile } from "./answers.js";
-import { csv, download } from "./csv.js";
+import { csv } from "./csv.js";
+import { download } from "./share.js";
 import { accentOf } from "./verdict.js";
 import { sureness } from "./words.js";
 

@@ -78,7 +78,8 @@ function show(file) {
   $("shown").src = file ? URL.createObjectURL(file) : "";
   $("shown").hidden = !file;
   $("drop").hidden = Boolean(file);
-  $("heat").hidden = $("looked").disabled = true;
+  $("heat").hidden = true;
+  setAnswered(null);
   for (const button of $("examples").querySelectorAll("button")) button.ariaPressed = "false";
   return ++latest;
 }
@@ -86,10 +87,17 @@ function show(file) {
 function showAnswer({ width, height, prediction }) {
   showVerdict(prediction);
   drawHeat(prediction, width, height);
-  $("looked").disabled = false;
+  setAnswered(prediction);
   showHeat();
   inSight();
   document.dispatchEvent(new CustomEvent("prediction", { detail: prediction }));
+}
+
+let answered = null; // the prediction of the picture that is shown
+
+function setAnswered(prediction) {
+  answered = prediction;
+  for (const name of ["looked", "text", "card"]) $(name).disabled = !prediction;
 }
 
 function showError(sentence) {
@@ -115,6 +123,9 @@ $("looked").onclick = () => {
 function showHeat() {
   $("heat").hidden = $("looked").ariaPressed !== "true";
 }
+
+$("text").onclick = async () => (await load("send.js"))?.copyText(about, answered);
+$("card").onclick = async () => (await load("send.js"))?.shareCard(about, answered);
 
 listen((files) => (files.length > 1 ? lookAtAll(files) : classify(files[0])), showError);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 import gradio as gr
@@ -69,6 +70,38 @@ def about_html(about: Description, model: str) -> str:
         "is where no turns into yes. The pictures you drop here are deleted within minutes, and nobody keeps them.</p>"
     )
     return f'<details class="bcob-more"><summary>About</summary>{how}{facts_html(about, model)}</details>'
+
+
+def known_html(about: Description) -> str:
+    """What the model knows, in plain sentences, or "" when its description has no figures."""
+    sentences = (about.model_extra or {}).get("sentences") or _sentences_of(about)
+    return f'<p class="bcob-known">{escape(" ".join(map(str, sentences)))}</p>' if sentences else ""
+
+
+def _sentences_of(about: Description) -> list[str]:
+    """From the figures of a model that has no sentences of its own."""
+
+    def of_hundred(figure: object) -> str:
+        return f"about {100 * figure['value']:.0f}" if isinstance(figure, dict) and "value" in figure else ""
+
+    found = [(label, of_hundred(about.metrics.get(f"{label}: found"))) for label in about.labels]
+    called = of_hundred(about.metrics.get("neither called something"))
+    sentences = [f"Of 100 {label} pictures it has never seen, it finds {number}." for label, number in found if number]
+    return sentences + ([f"Of 100 pictures of neither, it calls {called} something."] if called else [])
+
+
+def links_html(model: str, space: str) -> str:
+    """Links to the page's source and its model, where these are on the Hub. model: "USER/REPO SHA"."""
+    repo, _, revision = model.partition(" ")
+    links = (
+        [f'<a href="https://huggingface.co/spaces/{escape(space)}/tree/main">the page\'s source</a>'] if space else []
+    )
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        address = f"https://huggingface.co/{repo}{f'/tree/{revision}' if revision else ''}"
+        links.append(f'<a href="{escape(address)}">the model</a>')
+    elif space:
+        links.append(f'<a href="https://huggingface.co/spaces/{escape(space)}/tree/main/model">the model</a>')
+    return f"<p>Look inside: {', '.join(links)}.</p>" if links else ""
 
 
 def facts_html(about: Description, model: str) -> str:

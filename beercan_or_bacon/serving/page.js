@@ -20,7 +20,7 @@ function show(answer) {
   word.style.setProperty("--accent", `var(--bcob-${colour})`);
   word.textContent = verdict?.label ?? (answer ? "Hm." : idle.word);
   words.textContent = verdict ? `${sureness(props, shares)} ${note}`.trim() : (answer?.error ?? idle.words);
-  where.disabled = !verdict;
+  element.querySelectorAll(".bcob-tools button").forEach((button) => (button.disabled = !verdict));
   if (!verdict) look(false);
   stage.classList.remove("bcob-pending");
   stage.classList.toggle("bcob-unreadable", Boolean(answer?.error));

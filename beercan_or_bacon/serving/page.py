@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import os
+import re
 import secrets
 from html import escape
 from pathlib import Path
@@ -16,13 +18,13 @@ from gradio.data_classes import ImageData
 from PIL import Image, ImageChops, ImageOps
 
 from ..errors import PictureError
-from .about import about_html, embed_html
+from .about import about_html, embed_html, known_html, links_html
 from .classifier import Classifier, Description, Prediction
 from .pictures import MAX_BYTES, TOO_LARGE, read_picture
 from .uploads import UploadsOnly, open_upload
 
 HERE = Path(__file__).parent
-SCRIPTS = ("words.js", "drop.js", "page.js")  # one function's body
+SCRIPTS = ("words.js", "share.js", "drop.js", "page.js", "send.js")  # one function's body
 PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
 DARK = 56  # of 255, the light on what the model did not look at
 LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
@@ -79,17 +81,21 @@ class Verdict(gr.HTML):
         )
         super().__init__(
             html_template="${skeleton}",  # constant, so that a new value moves the bars instead of replacing them
-            js_on_load="\n".join((HERE / name).read_text(encoding="utf-8").replace("export ", "") for name in SCRIPTS),
+            js_on_load="\n".join(_script(name) for name in SCRIPTS),
             skeleton=(
                 '<div class="bcob-panel"><div class="bcob-said" role="status"><p class="bcob-word">Well?</p>'
                 '<p class="bcob-words">Drop a picture, paste one or take one: the answer comes by itself.</p></div>'
                 f'<ul class="bcob-bars">{rows}</ul>'
+                '<div class="bcob-tools">'
                 '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled>'
-                "Where it looked</button></div>"
+                "Where it looked</button>"
+                '<button type="button" class="bcob-button bcob-text" disabled>Copy result</button>'
+                '<button type="button" class="bcob-button bcob-card" disabled>Picture card</button></div></div>'
             ),
             labels=list(about.labels),
             thresholds=list(about.thresholds),
             close=[list(bounds) for bounds in about.close],
+            title=about.title,
             most_bytes=MAX_BYTES,
             too_large=TOO_LARGE,
             apply_default_css=False,
@@ -156,7 +162,9 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
                 " if (button) trigger('click', {index: +button.dataset.index}); });",
             )  # fmt: skip
             strip.click(pick, None, picture, api_visibility="private", show_progress="hidden")
-        gr.HTML(embed_html(about.title) + about_html(about, model), elem_id="bcob-more", apply_default_css=False)
+        inside = links_html(model, os.environ.get("SPACE_ID", ""))
+        small_print = known_html(about) + inside + embed_html(about.title) + about_html(about, model)
+        gr.HTML(small_print, elem_id="bcob-more", apply_default_css=False)
 
         asked = picture.change(
             look, picture, [verdict, heat], api_visibility="private", show_progress="hidden",
@@ -166,6 +174,11 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
         asked.failure(None, js=f"() => {{ {_tell('failed')} }}", api_visibility="private")
         gr.Button(visible=False).click(predict, picture, [verdict, heat], api_name="predict")
     return page
+
+
+def _script(name: str) -> str:
+    """A module that is not one here: a part of one function's body."""
+    return re.sub(r"^import .*$|^export ", "", (HERE / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def _tell(event: str) -> str:

@@ -25,7 +25,9 @@ from .bounds import SENTENCES, Bounds, refusal
 from .classifier import Classifier
 from .health import Health
 from .pictures import MAX_BYTES
+from .preview import Unfolds, preview_route
 from .traffic import Served, Traffic, log_request
+from .uploads import UploadsOnly
 
 HERE = Path(__file__).parent
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
@@ -74,7 +76,7 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     return value == "1"
 
 
-def launch(page: gr.Blocks, classifier: Classifier, settings: Settings | None = None) -> None:
+def launch(page: UploadsOnly, classifier: Classifier, settings: Settings | None = None) -> None:
     """Serve the page, and `/verdict` and the routes for machines beside it, until SIGTERM or SIGINT.
 
     The page has its look, and nothing that follows, records or keeps visitors.
@@ -96,7 +98,7 @@ def launch(page: gr.Blocks, classifier: Classifier, settings: Settings | None = 
             enable_monitoring=False,
             ssr_mode=False,
             pwa=False,
-            app_kwargs=_app_kwargs(classifier, health, settings),
+            app_kwargs=_app_kwargs(page, classifier, health, settings),
             prevent_thread_lock=True,
             _frontend=False,  # does not ask itself for the page first, and give up when the machine is too busy for it
         )
@@ -109,9 +111,10 @@ def launch(page: gr.Blocks, classifier: Classifier, settings: Settings | None = 
     stop(page, health)
 
 
-def _app_kwargs(classifier: Classifier, health: Health, settings: Settings) -> dict[str, Any]:
+def _app_kwargs(page: UploadsOnly, classifier: Classifier, health: Health, settings: Settings) -> dict[str, Any]:
     """What of ours goes into Gradio's server: routes, what watches the requests, what deletes the uploads."""
-    routes = [verdict_route(classifier), *health.routes()]
+    examples = [Path(path) for path in sorted(page.own)]
+    routes = [verdict_route(classifier), preview_route(classifier.description, examples), *health.routes()]
     tell: list[Callable[[Served], None]] = []
     if settings.log_requests:
         tell.append(log_request)
@@ -126,7 +129,7 @@ def _app_kwargs(classifier: Classifier, health: Health, settings: Settings) -> d
     return {
         "lifespan": _forgetting,
         "routes": routes,
-        "middleware": [*middleware, Middleware(Bounds)],
+        "middleware": [*middleware, Middleware(Bounds), Middleware(Unfolds, about=classifier.description)],
         "exception_handlers": {FnIndexInferError: lambda *_: refusal(404, SENTENCES[404])},  # no such function
     }
 

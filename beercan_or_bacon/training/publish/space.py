@@ -15,6 +15,7 @@ from ...serving.about import iframe_snippet
 from ...serving.check import MAX_BYTES, check_model
 from ...serving.classifier import Description
 from .model import Commit, commit_files, create, read_pushed, told
+from .static import Place, build_embed
 
 ROOT = Path(__file__).parents[3]
 # What app.py needs, and nothing that trains.
@@ -57,7 +58,9 @@ def publish_space(
     check_model(model, str(model))
     with told(space), tempfile.TemporaryDirectory() as temporary:
         pinned = pinned_model(repo, data)
-        files = static_files(model, Path(temporary) / "page") if static else gradio_files(model)
+        files = (
+            static_files(model, Path(temporary) / "page", place_of(space, pinned)) if static else gradio_files(model)
+        )
         files["README.md"] = readme(model, pinned, static=static).encode()
         try:
             url = create(
@@ -93,11 +96,16 @@ def gradio_files(model: Path) -> dict[str, Path | bytes]:
     return files | {f"model/{name}": model / name for name in MAX_BYTES}
 
 
-def static_files(model: Path, folder: Path) -> dict[str, Path | bytes]:
-    """The page without a server, built into a folder: path in the Space -> file there."""
-    from .static import build_embed
+def place_of(space: str, pinned: Pinned | None) -> Place:
+    """Where a static Space stands, and what it links to."""
+    source = f"https://huggingface.co/spaces/{space}/tree/main"
+    known = f"https://huggingface.co/{pinned.repo}/tree/{pinned.sha}" if pinned else f"{source}/classifier.json"
+    return Place(f"{address(space, static=True)}/", source, known)
 
-    build_embed(model, folder, sorted((ROOT / "examples").glob("*.jpg")))
+
+def static_files(model: Path, folder: Path, place: Place) -> dict[str, Path | bytes]:
+    """The page without a server, built into a folder: path in the Space -> file there."""
+    build_embed(model, folder, sorted((ROOT / "examples").glob("*.jpg")), place)
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
 
 

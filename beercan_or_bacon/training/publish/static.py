@@ -11,6 +11,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -19,13 +20,14 @@ import requests
 from PIL import Image
 
 from ...errors import EmbedError
-from ...serving.about import facts_html, iframe_snippet
+from ...serving.about import facts_html, iframe_snippet, known_html
 from ...serving.classifier import Classifier, Description
+from ...serving.preview import preview_picture
 from ..files import write_whole
 
 PAGE = Path(__file__).parents[3] / "embed"
 SERVING = Path(__file__).parents[2] / "serving"
-SHARED = ("words.js",)  # what both pages have in common
+SHARED = ("words.js", "share.js")  # what both pages have in common
 
 # onnxruntime-web as npm has it; `npm view onnxruntime-web@1.30.0 dist` prints the same address and hash.
 RUNTIME_VERSION = "1.30.0"
@@ -35,7 +37,16 @@ RUNTIME_SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL0
 THUMBNAIL = 160  # pixels, the longer side
 
 
-def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
+@dataclass(frozen=True)
+class Place:
+    """Where the page will stand: its address, "" when that is not known; links to its source and its model."""
+
+    address: str = ""
+    source: str = "page.js"  # nothing is minified: what the browser reads is what was written
+    model: str = "classifier.json"
+
+
+def build_embed(model: Path, out: Path, examples: list[Path], place: Place | None = None) -> Path:
     """Write the static page into the folder `out`, which must be new, empty, or an earlier build; return it.
 
     model: a published model folder. examples: pictures to click on, in the order shown.
@@ -51,7 +62,8 @@ def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
         shutil.copytree(PAGE, building, ignore=shutil.ignore_patterns("*.md"))
         for name in SHARED:
             shutil.copyfile(SERVING / name, building / name)
-        _write_page(building / "index.html", about)
+        _write_page(building / "index.html", about, place or Place())
+        (building / "preview.jpg").write_bytes(preview_picture(about, examples))
         for name in ("classifier.json", "model.onnx"):
             shutil.copyfile(model / name, building / name)
         _unpack_runtime(tarball, building / "runtime")
@@ -64,7 +76,7 @@ def build_embed(model: Path, out: Path, examples: list[Path]) -> Path:
     return out
 
 
-def _write_page(path: Path, about: Description) -> None:
+def _write_page(path: Path, about: Description, place: Place) -> None:
     """Put the model's words into the page, and the hash of its one inline script, which the page's policy names."""
     page = path.read_text(encoding="utf-8")
     script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)[1]
@@ -72,11 +84,15 @@ def _write_page(path: Path, about: Description) -> None:
         "title": escape(about.title),
         "tagline": escape(about.tagline),
         "about": facts_html(about, "the one in this page"),
+        "known": known_html(about),
+        "address": escape(place.address),
+        "source": escape(place.source),
+        "model": escape(place.model),
         "snippet": escape(iframe_snippet("{here}", about.title), quote=False),
         "script": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
     }
-    for place, text in words.items():
-        page = page.replace("{{" + place + "}}", text)
+    for word, text in words.items():
+        page = page.replace("{{" + word + "}}", text)
     path.write_text(page, encoding="utf-8")
 
 
@@ -150,7 +166,14 @@ def _list_files(folder: Path, examples: list[dict[str, str]]) -> None:
         return {"url": f"{name}?sha256={sha256[:16]}", "bytes": size, "sha256": sha256}
 
     runtime, model = "runtime/ort-wasm-simd-threaded.wasm.gz", "model.onnx"
-    later = {runtime, model, "service-worker.js", "runtime/LICENSE", *(shown["url"] for shown in examples)}
+    later = {
+        runtime,
+        model,
+        "service-worker.js",
+        "runtime/LICENSE",
+        "preview.jpg",
+        *(shown["url"] for shown in examples),
+    }
     unpacked = gzip.decompress((folder / runtime).read_bytes())
     listing = {
         "version": version,
