@@ -23,7 +23,7 @@ from ..stage_key import stage_key
 from ..table import Record, author_of, read_table, write_table
 from .duplicates import near_duplicates
 from .embeddings import Look, look_at
-from .off_topic import drawn, on_topic, outliers, similarity
+from .off_topic import described, drawn, on_topic, outliers, similarity
 from .settings import SETTINGS
 from .sheet import write_sheet
 
@@ -139,14 +139,15 @@ def weigh(classes: Classes, found_as: list[list[Record]], seen: list[Look], grou
         for label in (*classes.labels, NEITHER)
     }
     reviewed = np.array([any(r.reviewed for r in same) for same in found_as])
-    kernel = similarity(seen)
-    drawing = drawn(kernel, np.stack([look.plain for look in seen]), groups)
+    features = described(similarity(seen))
+    drawing = drawn(features, np.stack([look.plain for look in seen]), groups)
     evidence = Evidence(searched, {}, {}, {})
     for label in classes.labels:
         other = np.any([mask for name, mask in searched.items() if name != label], axis=0)
         if not (searched[label] & ~other).any():
             raise DataError(f"There is no picture that was found as {label} alone. Give it other searches.")
-        score, threshold = on_topic(kernel, searched[label], other, reviewed, groups)
+        disputed = np.array([any(resembles(classes, r, label) for r in same) for same in found_as])
+        score, threshold = on_topic(features, searched[label], other, disputed, reviewed, groups)
         belongs = sureness(score, threshold)
         kept = searched[label] & (belongs >= 0.5)
         sketched = sureness(outliers(drawing, searched[label]), SETTINGS.drawn)
@@ -154,6 +155,14 @@ def weigh(classes: Classes, found_as: list[list[Record]], seen: list[Look], grou
         evidence.belongs[label] = np.where(sketched > 0.5, np.minimum(belongs, 1 - sketched), belongs)
         evidence.drawn[label] = sketched
     return evidence
+
+
+def resembles(classes: Classes, record: Record, label: str) -> bool:
+    """Whether it was found as another class, or as something that looks like this one; without groups, as neither."""
+    if record.label != NEITHER:
+        return record.label != label
+    group = classes.group_of(record.query)
+    return group is None or group.name == NEITHER or group.like == label
 
 
 def refused(record: Record) -> bool:
