@@ -59,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if os.path.isdir(name):
                 raise PictureError("There are no pictures in it.")
-            answer: Prediction | PictureError = classifier.predict(open_picture(Path(name)))
+            picture = open_picture(Path(name), classifier.description.input.keep)
+            answer: Prediction | PictureError = classifier.predict(picture)
         except PictureError as error:
             failed, answer = True, error
         with tqdm.external_write_mode():

@@ -20,12 +20,13 @@ from scipy.special import expit
 from beercan_or_bacon.serving.pictures import KEEP_SIDE, open_picture
 from beercan_or_bacon.training.classes import load_classes
 from beercan_or_bacon.training.evaluation import evaluation_of
-from beercan_or_bacon.training.learn.backbone import best_device, fresh_model
+from beercan_or_bacon.training.learn.backbone import best_device, fresh_model, suited
 from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import FOLDS, folds_of, kept_examples
 from beercan_or_bacon.training.learn.features import cache_features
 from beercan_or_bacon.training.learn.fine_tune import answers, train_late
 from beercan_or_bacon.training.learn.recipe import Recipe
+from beercan_or_bacon.training.learn.weights import find_weights
 from beercan_or_bacon.training.stage_key import sha256_of
 
 
@@ -39,10 +40,11 @@ def main() -> None:
     fit = json.loads((args.data / "fit" / "fit.json").read_text(encoding="utf-8"))
     measured = evaluation_of(fit["evaluation"])
     arch, epochs, seed = (fit["training"][name] for name in ("backbone", "epochs", "seed"))
-    recipe, device = Recipe(), best_device()
+    device = best_device()
     examples = kept_examples(load_classes(args.classes), args.data)
     targets = np.array([example.target for example in examples], np.float32)
-    model = fresh_model(arch, targets.shape[1])
+    model = fresh_model(find_weights(arch), targets.shape[1])
+    recipe = suited(Recipe(), model)
     early = cut(model, recipe.late, recipe.size).early
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     kept = {"seed": seed, "device": device, "folder": args.data / "features"}  # the fit's own
@@ -61,7 +63,7 @@ def main() -> None:
         seen = cache_features(early, pairs, replace(recipe, views=0), mean, std, **kept)
     called = []
     for (train, valid), both in zip(folds, seen[:, 0].split(args.pairs), strict=True):
-        fold = fresh_model(arch, targets.shape[1])
+        fold = fresh_model(find_weights(arch), targets.shape[1])
         learner = train_late(fold, maps, targets, train, valid[:0], recipe, epochs=epochs, seed=seed, device=device)
         log_odds = answers(learner, both)[0] * measured.scale + measured.shift
         called.append(expit(log_odds) >= measured.thresholds)

@@ -29,12 +29,13 @@ from fastai.vision.all import (
 from sklearn.metrics import roc_auc_score
 
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.learn.backbone import best_device, fresh_model
+from beercan_or_bacon.training.learn.backbone import best_device, fresh_model, suited
 from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import Example, folds_of, kept_examples
 from beercan_or_bacon.training.learn.features import cache_features
 from beercan_or_bacon.training.learn.fine_tune import answers, train_late
 from beercan_or_bacon.training.learn.recipe import Recipe
+from beercan_or_bacon.training.learn.weights import find_weights
 
 
 def plain(examples: list[Example], valid: np.ndarray, arch: str, device: str) -> np.ndarray:
@@ -42,7 +43,7 @@ def plain(examples: list[Example], valid: np.ndarray, arch: str, device: str) ->
     set_seed(0, reproducible=True)
     labels = [str(number) for number in range(len(examples[0].target))]
     held_out = set(valid)
-    model = fresh_model(arch, len(labels))
+    model = fresh_model(find_weights(arch), len(labels))
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     dls = DataBlock(
         (ImageBlock, MultiCategoryBlock(encoded=True, vocab=labels)),
@@ -67,7 +68,8 @@ def plain(examples: list[Example], valid: np.ndarray, arch: str, device: str) ->
 
 def ours(examples: list[Example], train, valid, arch: str, epochs: int, device: str) -> np.ndarray:
     """The project's recipe: logits [valid pictures, labels]."""
-    recipe, model = Recipe(), fresh_model(arch, len(examples[0].target))
+    model = fresh_model(find_weights(arch), len(examples[0].target))
+    recipe = suited(Recipe(), model)
     cfg = model.pretrained_cfg
     early = cut(model, recipe.late, recipe.size).early
     with tempfile.TemporaryDirectory() as folder:  # nothing has been looked at before

@@ -29,7 +29,7 @@ class Classifier {
 
   /**
    * What the classifier says of one picture; the fields are those of serving/classifier.py's Prediction.
-   * heatmap: {classes, height, width, data: Float32Array in 0..1} over the padded square.
+   * heatmap: {classes, height, width, data: Float32Array in 0..1} over the square, if the model has one.
    * @param {ImageBitmap} bitmap
    * @param {string} [type] the MIME type of the file it was in
    */
@@ -37,10 +37,10 @@ class Classifier {
     const { size } = this.description.input;
     const image = new ort.Tensor("uint8", fitToSquare(bitmap, this.description.input, type), [1, size, size, 3]);
     const { probabilities, heatmap } = await this.session.run({ image });
-    const [, classes, height, width] = heatmap.dims;
+    const [, classes, height, width] = heatmap?.dims ?? [];
     return {
       ...judge(this.description, [...probabilities.data]),
-      heatmap: { classes, height, width, data: heatmap.data },
+      heatmap: heatmap && { classes, height, width, data: heatmap.data },
     };
   }
 }

@@ -36,26 +36,28 @@ async function whyUnreadable(file) {
 const KEEP_SIDE = 320; // pixels; as in serving/pictures.py, larger pictures are averaged down first
 
 /** By how much: a whole number. Python leaves all but the last halving to the JPEG decoder, which does 2, 4 or 8. */
-function reduction(longer, type) {
-  const byDecoder = (type === "image/jpeg" && [8, 4, 2].find((scale) => scale * 2 * KEEP_SIDE <= longer)) || 1;
-  return byDecoder * Math.max(1, Math.floor(longer / byDecoder / KEEP_SIDE));
+function reduction(longer, type, keep) {
+  const byDecoder = (type === "image/jpeg" && [8, 4, 2].find((scale) => scale * 2 * keep <= longer)) || 1;
+  return byDecoder * Math.max(1, Math.floor(longer / byDecoder / keep));
 }
 
 /**
- * Scale to fit the square, whole and undistorted, and centre on the fill colour; transparency shows white.
- * Sides are rounded half up and the offset down, as in serving/classifier.py.
+ * Scale to the square by the model's rule, as serving/classifier.py does; transparency shows white.
+ * Padded: whole and undistorted, in the middle of the fill colour; sides are rounded half up and the offset down.
  * @param {ImageBitmap} bitmap
- * @param {{size: number, fill: number[]}} rule classifier.json's "input"
+ * @param {{size: number, resize: string, interpolation: string, fill: number[]}} rule classifier.json's "input"
  * @param {string} type the file's MIME type
  * @returns {Uint8Array} RGB, [size, size, 3]
  */
-export function fitToSquare(bitmap, { size, fill }, type) {
-  const factor = reduction(Math.max(bitmap.width, bitmap.height), type);
+export function fitToSquare(bitmap, { size, resize: rule, interpolation, fill }, type) {
+  const factor = reduction(Math.max(bitmap.width, bitmap.height), type, Math.max(KEEP_SIDE, size));
   const fromWidth = Math.ceil(bitmap.width / factor), fromHeight = Math.ceil(bitmap.height / factor);
+  const bands = bandsOf(bitmap, factor);
+  if (rule === "squash") return resize(fromWidth, fromHeight, bands, size, size, interpolation);
   const scale = size / Math.max(fromWidth, fromHeight);
   const width = Math.max(1, Math.floor(fromWidth * scale + 0.5));
   const height = Math.max(1, Math.floor(fromHeight * scale + 0.5));
-  const scaled = resize(fromWidth, fromHeight, bandsOf(bitmap, factor), width, height);
+  const scaled = resize(fromWidth, fromHeight, bands, width, height, interpolation);
   const square = new Uint8Array(size * size * 3);
   for (let i = 0; i < square.length; i++) square[i] = fill[i % 3];
   const left = Math.floor((size - width) / 2), top = Math.floor((size - height) / 2);
@@ -111,7 +113,6 @@ function average(data, width, height, factor) {
 // 8 bits. drawImage's own scaling is a different filter in every browser.
 
 const PRECISION_BITS = 32 - 8 - 2;
-const SUPPORT = 2; // source pixels each side, of the cubic below
 
 /** Keys' cubic convolution with a = -0.5 (IEEE Trans. ASSP 29(6), 1981), which Pillow calls BICUBIC. */
 function cubic(x) {
@@ -122,14 +123,20 @@ function cubic(x) {
   return 0;
 }
 
+/** The triangle that Pillow calls BILINEAR. */
+const triangle = (x) => Math.max(0, 1 - Math.abs(x));
+
+// by Pillow's name: the filter, and how many source pixels it reaches to each side
+const FILTERS = { bicubic: { filter: cubic, reach: 2 }, bilinear: { filter: triangle, reach: 1 } };
+
 /** For each output position: the first source position and the fixed-point weights from there on. */
-function weights(source, target) {
-  const scale = source / target, stretch = Math.max(scale, 1), support = SUPPORT * stretch;
+function weights(source, target, { filter, reach }) {
+  const scale = source / target, stretch = Math.max(scale, 1), support = reach * stretch;
   return Array.from({ length: target }, (_, position) => {
     const centre = (position + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - support + 0.5));
     const end = Math.min(source, Math.trunc(centre + support + 0.5));
-    const exact = Array.from({ length: end - first }, (_, i) => cubic((i + first - centre + 0.5) * (1 / stretch)));
+    const exact = Array.from({ length: end - first }, (_, i) => filter((i + first - centre + 0.5) * (1 / stretch)));
     const total = exact.reduce((sum, weight) => sum + weight, 0);
     const fixed = exact.map((weight) => {
       const scaled = (weight / total) * (1 << PRECISION_BITS);
@@ -141,11 +148,13 @@ function weights(source, target) {
 
 /**
  * @param {Iterable<{top: number, height: number, data: Uint8ClampedArray}>} bands RGBA rows, top to bottom
+ * @param {"bicubic" | "bilinear"} interpolation
  * @returns {Uint8ClampedArray} RGB, [toHeight, toWidth, 3]
  */
-export function resize(width, height, bands, toWidth, toHeight) {
+export function resize(width, height, bands, toWidth, toHeight, interpolation) {
   const half = 1 << (PRECISION_BITS - 1);
-  const across = weights(width, toWidth), down = weights(height, toHeight);
+  const across = weights(width, toWidth, FILTERS[interpolation]);
+  const down = weights(height, toHeight, FILTERS[interpolation]);
   const narrow = new Uint8ClampedArray(height * toWidth * 3);
   for (const { top, height: rows, data } of bands) {
     for (let y = 0; y < rows; y++) {

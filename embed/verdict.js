@@ -11,6 +11,7 @@ export const colour = (index) => `var(--bcob-class-${index % COLOURS})`;
 /** Draw a bar a class. @param {object} description classifier.json */
 export function buildBars(description) {
   about = description;
+  $("looked").hidden = about.heatmap === false;
   $("bars").replaceChildren(...about.labels.map((label, index) => {
     const row = document.createElement("li");
     row.innerHTML = `<span class="name"></span><span class="share"></span>
@@ -51,6 +52,7 @@ export function setBars(probabilities) {
 
 /** Dark where it did not look, tinted in the colours of the classes in the verdict (of all, if neither) where it did. */
 export function drawHeat({ labels, heatmap }, width, height) {
+  if (!heatmap) return;
   const drawn = about.labels.flatMap((label, i) => (labels.includes(label) || labels.length === 0 ? [i] : []));
   const colours = [...document.querySelectorAll(".fill")].map((fill) =>
     getComputedStyle(fill).backgroundColor.match(/[\d.]+/g).map(Number));
@@ -65,15 +67,16 @@ export function drawHeat({ labels, heatmap }, width, height) {
   }
   const map = new OffscreenCanvas(heatmap.width, heatmap.height);
   map.getContext("2d").putImageData(image, 0, 0);
-  const side = Math.max(width, height), scale = heatmap.width / side, shrink = Math.min(1, 800 / side);
+  const side = Math.max(width, height), shrink = Math.min(1, 800 / side);
   const canvas = $("heat");
   canvas.width = Math.max(1, Math.round(width * shrink));
   canvas.height = Math.max(1, Math.round(height * shrink));
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  // the map lies over the padded square, of which the picture is the middle
-  context.drawImage(map, ((side - width) / 2) * scale, ((side - height) / 2) * scale, width * scale, height * scale,
-    0, 0, canvas.width, canvas.height);
+  // the map lies over the square, which the picture fills, or of which it is the middle
+  const [across, down] = about.input.resize === "squash" ? [1, 1] : [width / side, height / side];
+  context.drawImage(map, (heatmap.width * (1 - across)) / 2, (heatmap.height * (1 - down)) / 2,
+    heatmap.width * across, heatmap.height * down, 0, 0, canvas.width, canvas.height);
 }
 
 /** The result in a line of text. */

@@ -31,7 +31,7 @@ def verdict_route(classifier: Classifier) -> Route:
     turns, waiting = CapacityLimiter(AT_ONCE), 0
 
     def look(file: BinaryIO) -> dict:
-        return as_json(classifier.predict(read_picture(file).picture))
+        return as_json(classifier.predict(read_picture(file, classifier.description.input.keep).picture))
 
     async def verdict(request: Request) -> Response:
         nonlocal waiting

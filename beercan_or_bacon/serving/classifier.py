@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ModelError
+from .pictures import KEEP_SIDE
 
 NEITHER = "neither"
 AT_ONCE = 2  # pictures looked at: more would need memory each, and be no sooner done
@@ -20,15 +21,21 @@ AT_ONCE = 2  # pictures looked at: more would need memory each, and be no sooner
 class InputRule(BaseModel):
     """How a picture becomes the graph's input.
 
-    It is scaled to fit a size x size square (Pillow's antialiased bicubic) and centred on `fill`.
+    "pad": it is scaled to fit a size x size square and centred on `fill`; "squash": it is scaled to fill the square.
+    Either way the whole picture is seen, scaled by Pillow's antialiased filter of the name.
     """
 
     model_config = ConfigDict(frozen=True)
 
     size: int = Field(ge=32, le=1024)  # pixels
-    resize: str = Field(pattern="^pad$")
-    interpolation: str = Field(pattern="^bicubic$")
+    resize: str = Field(pattern="^(pad|squash)$")
+    interpolation: str = Field(pattern="^(bicubic|bilinear)$")
     fill: tuple[int, int, int]  # RGB, 0..255
+
+    @property
+    def keep(self) -> int:
+        """How long a larger picture's longer side must stay when it is opened, in pixels: `open_picture`'s `keep`."""
+        return max(KEEP_SIDE, self.size)
 
 
 class Description(BaseModel):
@@ -71,14 +78,14 @@ class Prediction:
     labels: the labels whose probability reaches their threshold, in the model's order.
     probabilities: label -> calibrated probability, 0..1. They are independent and need not sum to 1.
     close: the labels whose probability is near enough to its threshold that the answer could be the other.
-    heatmap: float32 [classes, height, width] in 0..1 over the padded square: where the model looked.
+    heatmap: float32 [classes, height, width] in 0..1 over the square: where the model looked; None if it cannot tell.
     """
 
     verdict: str
     labels: tuple[str, ...]
     probabilities: dict[str, float]
     close: tuple[str, ...]
-    heatmap: np.ndarray
+    heatmap: np.ndarray | None
 
 
 class Classifier:
@@ -114,11 +121,17 @@ class Classifier:
     def predict(self, image: Image.Image) -> Prediction:
         """Classify one RGB picture of any size."""
         pixels = np.asarray(fit_to_square(image, self.description.input))[np.newaxis]  # uint8 [1, size, size, 3]
+        outputs = ["probabilities", "heatmap"] if self.has_heatmap else ["probabilities"]
         with self.turns:
-            probabilities, heatmap = self.session.run(["probabilities", "heatmap"], {"image": pixels})
-        return self._prediction(probabilities[0], heatmap[0])
+            probabilities, *heatmap = self.session.run(outputs, {"image": pixels})
+        return self._prediction(probabilities[0], heatmap[0][0] if heatmap else None)
 
-    def _prediction(self, probabilities: np.ndarray, heatmap: np.ndarray) -> Prediction:
+    @property
+    def has_heatmap(self) -> bool:
+        """Whether the model says where it looked."""
+        return any(output.name == "heatmap" for output in self.session.get_outputs())
+
+    def _prediction(self, probabilities: np.ndarray, heatmap: np.ndarray | None) -> Prediction:
         about = self.description
         named = dict(zip(about.labels, map(float, probabilities), strict=True))
         present = tuple(
@@ -149,13 +162,16 @@ def as_json(prediction: Prediction) -> dict:
 
 
 def fit_to_square(image: Image.Image, rule: InputRule) -> Image.Image:
-    """Scale an RGB picture to fit the square, whole and undistorted, and centre it on the fill colour.
+    """Scale an RGB picture to the square by its rule.
 
     Sides are rounded half up and the offset down, as the browser's page does it too.
     """
+    antialiased = Image.Resampling[rule.interpolation.upper()]
+    if rule.resize == "squash":
+        return image.resize((rule.size, rule.size), antialiased)
     scale = rule.size / max(image.size)
     width, height = (max(1, int(side * scale + 0.5)) for side in image.size)
     square = Image.new("RGB", (rule.size, rule.size), rule.fill)
-    scaled = image.resize((width, height), Image.Resampling.BICUBIC)
+    scaled = image.resize((width, height), antialiased)
     square.paste(scaled, ((rule.size - width) // 2, (rule.size - height) // 2))
     return square

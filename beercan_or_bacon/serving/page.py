@@ -19,8 +19,8 @@ from PIL import Image, ImageChops, ImageOps
 
 from ..errors import PictureError
 from .about import about_html, embed_html, known_html, links_html
-from .classifier import Classifier, Description, Prediction
-from .pictures import MAX_BYTES, TOO_LARGE, read_picture
+from .classifier import Classifier, Description, InputRule, Prediction
+from .pictures import KEEP_SIDE, MAX_BYTES, TOO_LARGE, read_picture
 from .uploads import UploadsOnly, open_upload
 
 HERE = Path(__file__).parent
@@ -39,6 +39,7 @@ class Picture(gr.Image):
     """A picture from the visitor, decoded by `read_picture` instead of Gradio."""
 
     is_template = True  # the browser's part is gr.Image's
+    keep = KEEP_SIDE  # pixels, as the model needs it
 
     def preprocess(self, payload) -> Image.Image | PictureError | None:
         """The upload as an RGB picture, or what is wrong with it."""
@@ -46,7 +47,7 @@ class Picture(gr.Image):
             return None
         try:
             with open_upload(payload.path) as file:
-                return read_picture(file).picture
+                return read_picture(file, self.keep).picture
         except PictureError as error:
             return error
 
@@ -72,7 +73,7 @@ class HeatMap(gr.Image):
 class Verdict(gr.HTML):
     """The answer in words with a bar per class, drawn by page.js; its value is gr.Label's."""
 
-    def __init__(self, about: Description, **more):
+    def __init__(self, about: Description, has_heatmap: bool, **more):
         rows = "".join(
             f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(LIGHTS)}); --line: {threshold:.1%}">'
             f'<span class="bcob-name">{escape(label)}</span><span class="bcob-share"></span>'
@@ -87,8 +88,8 @@ class Verdict(gr.HTML):
                 '<p class="bcob-words">Drop a picture, paste one or take one: the answer comes by itself.</p></div>'
                 f'<ul class="bcob-bars">{rows}</ul>'
                 '<div class="bcob-tools">'
-                '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled>'
-                "Where it looked</button>"
+                '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled'
+                f"{'' if has_heatmap else ' hidden'}>Where it looked</button>"
                 '<button type="button" class="bcob-button bcob-text" disabled>Copy result</button>'
                 '<button type="button" class="bcob-button bcob-card" disabled>Picture card</button></div></div>'
             ),
@@ -117,7 +118,7 @@ class Verdict(gr.HTML):
 
 
 def build_page(classifier: Classifier, examples: list[Path], model: str = "", note: str = "") -> gr.Blocks:
-    """One picture in (`/predict`); out, the label with its confidences and the heat-map picture.
+    """One picture in (`/predict`); out, the label with its confidences and the heat-map picture, if the model has one.
 
     examples: pictures to click on. model: what the About part calls the model, with its revision.
     note: why the embedded default answers instead of the model that was asked for, or "".
@@ -128,7 +129,7 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
         if not isinstance(picture, Image.Image):
             return picture, None
         prediction = classifier.predict(picture)
-        return prediction, heat_picture(picture, prediction)
+        return prediction, heat_picture(picture, prediction, about.input)
 
     def predict(picture):
         if isinstance(picture, PictureError):  # the page shows it in the verdict's place; over HTTP it is an error
@@ -153,7 +154,8 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
                     label="Where it looked", show_label=False, buttons=[], interactive=False,
                     alt_text="Your picture, bright where the classifier looked", elem_id="bcob-heat",
                 )  # fmt: skip
-            verdict = Verdict(about, label="Verdict", elem_id="bcob-verdict")
+            picture.keep = about.input.keep
+            verdict = Verdict(about, classifier.has_heatmap, label="Verdict", elem_id="bcob-verdict")
         if examples:
             gr.set_static_paths(examples)
             strip = gr.HTML(
@@ -185,11 +187,13 @@ def _tell(event: str) -> str:
     return f"document.dispatchEvent(new Event('bcob-{event}'));"
 
 
-def heat_picture(picture: Image.Image, prediction: Prediction) -> Image.Image:
+def heat_picture(picture: Image.Image, prediction: Prediction, rule: InputRule) -> Image.Image | None:
     """The picture, dark where the model did not look and in a light of each class's colour where it did.
 
-    Only the classes in the verdict are shown, or all of them when it is neither.
+    Only the classes in the verdict are shown, or all of them when it is neither. None if the model cannot tell.
     """
+    if prediction.heatmap is None:
+        return None
     if max(picture.size) > PREVIEW_SIDE:
         picture = ImageOps.contain(picture, (PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
     shown = [
@@ -199,7 +203,8 @@ def heat_picture(picture: Image.Image, prediction: Prediction) -> Image.Image:
     heat = prediction.heatmap[shown][..., np.newaxis]  # [classes, height, width, 1]
     light = (DARK + heat * (colours - DARK)).max(axis=0)  # [height, width, RGB]
     rows, columns = light.shape[:2]
-    across, down = (side / max(picture.size) for side in picture.size)  # the picture's share of the padded square
+    sides = picture.size if rule.resize == "pad" else (1, 1)
+    across, down = (side / max(sides) for side in sides)  # the picture's share of the square
     box = (columns * (1 - across) / 2, rows * (1 - down) / 2, columns * (1 + across) / 2, rows * (1 + down) / 2)
     light = Image.fromarray(light.astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC, box=box)
     return ImageChops.multiply(picture, light)

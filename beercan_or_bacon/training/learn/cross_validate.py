@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from ..files import replacing
 from ..stage_key import stage_key
-from .backbone import fresh_model
 from .fine_tune import answers, train_late
 from .recipe import Recipe
 
@@ -31,11 +32,12 @@ class HeldOut:
 
 
 def cross_validate(
-    arch: str, maps: torch.Tensor, targets: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    model: nn.Module, maps: torch.Tensor, targets: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]],
     recipe: Recipe, *, epochs: int, seed: int, device: str, key: str, folder: Path,
 ) -> HeldOut:  # fmt: skip
     """Train once a fold, on the others' pictures, and answer the fold's own.
 
+    model: with its pretrained weights and a new classifier; each fold trains a copy of it.
     maps: float16 [pictures, views, channels, h, w]; targets: float32 [pictures, labels]; folds: (train, valid)
     indices, each picture in one valid. key: of all that the answers depend on beside the folds. folder: where each
     fold's answers are kept as it ends, by that key; those that are there need no training.
@@ -47,9 +49,8 @@ def cross_validate(
     with tqdm(total=len(folds), initial=before, desc=told, unit="fold") as progress:
         for index, (train, valid) in enumerate(folds):
             if parts[index] is None:
-                model = fresh_model(arch, targets.shape[1])
                 settings = {"epochs": epochs, "seed": seed, "device": device}
-                learner = train_late(model, maps, targets, train, valid, recipe, **settings)
+                learner = train_late(deepcopy(model), maps, targets, train, valid, recipe, **settings)
                 parts[index] = HeldOut(*answers(learner, maps[valid, 0]))
                 with replacing(kept[index]) as file:
                     np.savez(file, **vars(parts[index]))

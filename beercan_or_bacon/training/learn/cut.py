@@ -8,14 +8,14 @@ after a stage on whose output alone all that follows depends. What is inside a s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from timm.layers import SelectAdaptivePool2d
 from timm.models import get_notrace_functions
 from torch import fx, nn
 
 from ...errors import ModelError
+from .places import Places, places_in, places_of, pooled_linear
 
 # What torch.fx, torch and timm raise for a network that is made otherwise than assumed
 CANNOT = (
@@ -28,55 +28,6 @@ CANNOT = (
     AssertionError,
     KeyError,
 )
-
-
-@dataclass(frozen=True)
-class Places:
-    """The places of a network's features, and what its head says of each one alone.
-
-    layout: of the features: "NCHW" and "NHWC" are maps, "NLC" the tokens of a square grid, row by row.
-    prefix: how many tokens of an NLC stand before the grid's.
-    linear: the classifier, where the head is a pooling of a map and this and nothing else.
-    """
-
-    layout: str
-    prefix: int = 0
-    linear: nn.Linear | None = None
-
-    def to_map(self, x: torch.Tensor) -> torch.Tensor:
-        """Features -> [n, channels, h, w]; tokens with others before them are a single row."""
-        if self.layout == "NHWC":
-            return x.permute(0, 3, 1, 2)
-        if self.layout == "NLC":
-            x = x.transpose(1, 2)
-            return x.unsqueeze(2) if self.prefix else x.unflatten(2, (int(x.shape[2] ** 0.5), -1))
-        return x
-
-    def from_map(self, x: torch.Tensor) -> torch.Tensor:
-        """The way back."""
-        if self.layout == "NHWC":
-            return x.permute(0, 2, 3, 1)
-        return x.flatten(2).transpose(1, 2) if self.layout == "NLC" else x
-
-    def logits(self, head: nn.Module, features: torch.Tensor, answer: torch.Tensor) -> torch.Tensor:
-        """How strongly each place speaks for each label; the strongest says what the whole picture does.
-
-        answer: float32 [n, labels], what the head says of the features. Returns float32 [n, labels, h, w]: a class
-        activation map (Zhou et al. 2016), or for another head what it says of a picture that is this place everywhere,
-        shifted so that its peak is the answer.
-        """
-        if self.linear is not None:
-            weight = self.linear.weight.unflatten(1, (-1, features.shape[1])).mean(1)  # [labels, channels]
-            local = nn.functional.conv2d(features, weight[:, :, None, None])
-        else:
-            grid = Places(self.layout).to_map(features[:, self.prefix :] if self.prefix else features)
-            one = grid.permute(0, 2, 3, 1).flatten(0, 2)  # [n * h * w, channels]
-            if self.layout == "NLC":
-                one = one[:, None].expand(-1, self.prefix + 1, -1)
-            else:
-                one = one[:, None, None] if self.layout == "NHWC" else one[:, :, None, None]
-            local = head(one).unflatten(0, (-1, *grid.shape[2:])).permute(0, 3, 1, 2)
-        return local - local.amax((2, 3), keepdim=True) + answer[:, :, None, None]
 
 
 @dataclass(frozen=True)
@@ -94,10 +45,13 @@ class Parts:
     places: Places | None
     is_map: bool
 
-    @property
-    def frozen(self) -> bool:
-        """Whether nothing but the head is trained."""
-        return not any(True for _ in self.late.parameters())
+    def told(self, name: str) -> str:
+        """What of the network is trained, in a sentence."""
+        trained, seen = size_of(self.late), size_of(self.early)
+        if not trained:
+            return f"{name} cannot be cut into stages: it stays as it is, and only its head is trained."
+        heat = "" if self.places else " It has no places to make a heat map of."
+        return f"{name}: the last {trained / (trained + seen):.0%} of its weights and its head are trained.{heat}"
 
     def local(self, features: torch.Tensor, answer: torch.Tensor) -> torch.Tensor:
         """Places.logits; where there are no places, the answer as the one place of a map."""
@@ -187,34 +141,18 @@ def size_of(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def places_in(x: object, prefix: int) -> Places | None:
-    """Where the places of a network's features lie; None for what is neither a map nor the tokens of a square grid."""
-    if not isinstance(x, torch.Tensor):
-        return None
-    if x.ndim == 4:
-        return Places("NHWC" if x.shape[1] == x.shape[2] != x.shape[3] else "NCHW")
-    if x.ndim == 3 and round((x.shape[1] - prefix) ** 0.5) ** 2 == x.shape[1] - prefix:
-        return Places("NLC", prefix)
-    return None
+def classifiers_of(model: nn.Module) -> list[nn.Linear | nn.Conv2d]:
+    """The linear layers whose output, or its mean, is the answer; two where a network was distilled.
 
-
-def classifiers_of(model: nn.Module) -> list[nn.Linear]:
-    """The linear layers whose output, or its mean, is the answer; two where a network was distilled."""
+    Some networks have a convolution of one pixel instead.
+    """
     found = model.get_classifier()
     return [
         layer
         for module in (found if isinstance(found, tuple | list) else [found])
         for layer in module.modules()
-        if isinstance(layer, nn.Linear) and layer.out_features == model.num_classes
+        if isinstance(layer, nn.Linear | nn.Conv2d) and len(layer.weight) == model.num_classes
     ]
-
-
-def pooled_linear(head: nn.Module) -> nn.Linear | None:
-    """The classifier of a head that is a pooling of a map and a linear layer, and nothing else."""
-    match sorted(steps_of(head), key=lambda layer: isinstance(layer, nn.Linear)):
-        case [SelectAdaptivePool2d(), nn.Linear() as linear]:
-            return linear
-    return None
 
 
 def pools_a_map(model: nn.Module) -> bool:
@@ -223,16 +161,6 @@ def pools_a_map(model: nn.Module) -> bool:
         return pooled_linear(traced(model, "forward_head")) is not None
     except CANNOT:
         return False
-
-
-def steps_of(module: nn.Module) -> Iterator[nn.Module]:
-    """Its layers that change numbers when it answers; a pooling is one."""
-    if isinstance(module, SelectAdaptivePool2d) or next(module.children(), None) is None:
-        if not isinstance(module, nn.Identity | nn.Dropout | nn.Flatten):
-            yield module
-    else:
-        for child in module.children():
-            yield from steps_of(child)
 
 
 def cut(model: nn.Module, late: float, size: int) -> Parts:
@@ -253,7 +181,11 @@ def cut(model: nn.Module, late: float, size: int) -> Parts:
         ):
             try:
                 parts = attempt()
-                if parts and torch.allclose(parts.head(parts.late(parts.early(picture))), answer, atol=1e-3):
+                if (
+                    parts
+                    and classifiers_of(model)
+                    and torch.allclose(parts.head(parts.late(parts.early(picture))), answer, atol=1e-3)
+                ):
                     model.train(training)
                     return parts
             except CANNOT:
@@ -298,13 +230,3 @@ def pooled_frozen(model: nn.Module) -> Parts | None:
     pooled = nn.Sequential(Method(model, "forward_features"), Method(model, "forward_head", pre_logits=True))
     early, late_stages = nn.Sequential(pooled, nn.Unflatten(1, (-1, 1, 1))), nn.Flatten(1)
     return Parts(early, late_stages, model.get_classifier(), None, is_map=False)
-
-
-def places_of(features: object, prefix: int, head: nn.Module) -> Places | None:
-    """The places of features of which a head can say something each."""
-    places = places_in(features, prefix)
-    if places is None:
-        return None
-    places = replace(places, linear=pooled_linear(head))
-    local = places.logits(head, features, head(features))
-    return places if local.ndim == 4 and min(local.shape[2:]) > 1 else None

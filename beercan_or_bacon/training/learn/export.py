@@ -6,11 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
-import onnx
 import timm
-import torch
-from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -20,36 +16,13 @@ from ..classes import Classes
 from ..evaluation import evaluation_of, write_evaluation
 from ..files import write_whole
 from ..stage_key import sha256_of, stage_key
-from .backbone import trace
-from .cut import Places, cut
+from .cut import cut
 from .fitted import finished_fit
+from .published import Published, to_onnx
 
 VERSION = 1  # of this code; another one exports again
 HUB_FORMAT = ("model.safetensors", "config.json")  # what timm loads from the Hub
 LARGEST = 10_000_000  # bytes; what a page should have to load
-
-
-class Published(nn.Module):
-    """uint8 pictures -> calibrated probabilities and, of places, a heat map; normalisation and sigmoid are inside."""
-
-    def __init__(self, model: nn.Module, places: Places | None, mean, std):
-        super().__init__()
-        self.model, self.places = model, places
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
-
-    @property
-    def outputs(self) -> list[str]:
-        """The names of what it says."""
-        return ["probabilities", "heatmap"] if self.places else ["probabilities"]
-
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:  # uint8 [n, h, w, 3]
-        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        x = self.model.forward_features(x)
-        logits = self.model.forward_head(x)
-        if self.places is None:
-            return (logits.sigmoid(),)
-        return logits.sigmoid(), self.places.logits(self.model.forward_head, x, logits).sigmoid()
 
 
 def load_fitted(data: Path) -> tuple[nn.Module, dict]:
@@ -84,7 +57,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     if exported_mark(out) == mark:
         print("export: nothing has changed since the last one.")
         return
-    size = settings["size"]
+    rule, size = settings["input"], settings["input"]["size"]
     places = cut(model, 0, size).places
     graph = to_onnx(Published(model, places, settings["mean"], settings["std"]).eval(), size)
     if len(graph) > LARGEST:
@@ -97,7 +70,8 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         "label_names": settings["labels"],
         "pretrained_cfg": {
             "mean": settings["mean"], "std": settings["std"], "input_size": [3, size, size],
-            "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "border", "num_classes": len(settings["labels"]),
+            "interpolation": rule["interpolation"], "crop_pct": 1.0,
+            "crop_mode": "border" if rule["resize"] == "pad" else "squash", "num_classes": len(settings["labels"]),
             "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
         },
     }  # fmt: skip
@@ -105,7 +79,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
         "thresholds": [round(threshold, 4) for threshold in evaluation.thresholds],
         "close": [[round(low, 4), round(high, 4)] for low, high in evaluation.close],
-        "input": {"size": size, "resize": "pad", "interpolation": "bicubic", "fill": settings["fill"]},
+        "input": rule, "heatmap": places is not None,
         "sentences": evaluation.sentences, "metrics": evaluation.metrics(),
         "known_failures": {
             f"found as “{search.query}”": f"{search.called} of {search.pictures} pictures are called something"
@@ -134,25 +108,3 @@ def exported_mark(out: Path) -> str | None:
         return description["mark"] if whole and all((out / name).exists() for name in HUB_FORMAT) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-
-
-def to_onnx(model: Published, size: int) -> bytes:
-    """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    graph = onnx.load_model_from_string(trace(model, example, "image", model.outputs))
-    store_half(graph.graph)
-    onnx.checker.check_model(graph)
-    return graph.SerializeToString()
-
-
-def store_half(graph: onnx.GraphProto, smallest: int = 1024) -> None:
-    """Store every float32 weight of at least that many numbers as float16, with a Cast where it is used."""
-    casts = []
-    for weight in graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < smallest:
-            continue
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half"))
-        casts.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        graph.node.insert(0, cast)

@@ -62,7 +62,7 @@ class Views(Dataset):
 
     def __getitem__(self, index: int) -> torch.Tensor:
         path, sha256 = self.pictures[index]
-        served = fit_to_square(open_picture(path), self.look.rule)
+        served = fit_to_square(open_picture(path, self.look.rule.keep), self.look.rule)
         with torch.random.fork_rng(devices=[]):  # a picture's views are its own, whatever other pictures there are
             torch.manual_seed(int(stage_key(seed=self.look.seed, sha256=sha256)[:15], 16))
             looks = [served, *(self.augment(served) for _ in range(self.look.views))]

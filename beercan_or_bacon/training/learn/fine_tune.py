@@ -69,7 +69,7 @@ class AverageWeights(Callback):
         return [p.detach() for p in self.model.parameters() if p.requires_grad]
 
 
-def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear], seen: Dataset, device: str) -> None:
+def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear | nn.Conv2d], seen: Dataset, device: str) -> None:
     """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise.
 
     classifiers: the layers to begin. seen: what the early stages say, float32 [channels, h, w], each with its targets,
@@ -78,7 +78,7 @@ def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear], seen: Dataset
     net.eval()
     features, targets = [[] for _ in classifiers], []
     hooks = [
-        layer.register_forward_pre_hook(lambda _, given, into=into: into.append(given[0].cpu().numpy()))
+        layer.register_forward_pre_hook(lambda _, given, into=into: into.append(given[0].flatten(1).cpu().numpy()))
         for layer, into in zip(classifiers, features, strict=True)
     ]
     with torch.inference_mode():
@@ -93,13 +93,14 @@ def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear], seen: Dataset
         begin(layer, given, targets)
 
 
-def begin(classifier: nn.Linear, features: np.ndarray, targets: np.ndarray) -> None:
+def begin(classifier: nn.Linear | nn.Conv2d, features: np.ndarray, targets: np.ndarray) -> None:
     """Logistic regression, a label at a time. features: float32 [n, in]; targets: 0 or 1, float32 [n, out]."""
     scale = features.std() * np.sqrt(features.shape[1])
     with torch.no_grad():
         for label in range(targets.shape[1]):
             regression = LogisticRegression(C=10, max_iter=300).fit(features / scale, targets[:, label])
-            classifier.weight[label] = torch.from_numpy(regression.coef_[0] / scale)
+            weight = torch.from_numpy(regression.coef_[0] / scale)
+            classifier.weight[label] = weight.view_as(classifier.weight[label])
             classifier.bias[label] = float(regression.intercept_[0])
 
 

@@ -25,7 +25,7 @@ from ..stage_key import constants_of, stage_key
 from . import augmented, calibration, fine_tune, metrics, plots, report, unlike
 from . import evaluate as measuring
 from . import examples as picking
-from .backbone import best_device, fresh_model, pooling_of
+from .backbone import best_device, fresh_model, pooling_of, suited
 from .cross_validate import cross_validate
 from .cut import classifiers_of, cut
 from .evaluate import cases_of, evaluate
@@ -33,9 +33,11 @@ from .examples import FOLDS, Example, folds_of, joined_sources, kept_examples
 from .features import cache_features, weights_of
 from .fine_tune import train_late
 from .fitted import finished_fit, save_fit
+from .published import refuse_unexportable
 from .recipe import Recipe
 from .report import write_report
 from .unlike import left_out
+from .weights import find_weights
 
 
 def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, device: str | None) -> None:
@@ -54,17 +56,20 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
         print("fit: nothing has changed since the last one.")
         return
     torch.manual_seed(seed)  # of the new head: for some networks it is among what the features are kept by
-    model = fresh_model(arch, len(classes.labels))
+    weights = find_weights(arch)
+    model = fresh_model(weights, len(classes.labels))
+    recipe = suited(recipe, model)
+    parts = cut(model, recipe.late, recipe.size)
+    print(f"{weights}\n{parts.told(arch)}")
+    early, mean, std = parts.early, model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
+    refuse_unexportable(model, parts.places, recipe.size, mean, std)
     targets = np.array([example.target for example in examples], np.float32)
     settings = {"epochs": epochs, "seed": seed, "device": device}
-
-    early = cut(model, recipe.late, recipe.size).early
-    mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device, folder=data / "features")
 
     folds = folds_of(examples, FOLDS, seed)
     key = fold_key(examples, early, arch=arch, recipe=recipe, **settings)
-    without = partial(cross_validate, arch, maps, targets, recipe=recipe, **settings, key=key, folder=data / "folds")
+    without = partial(cross_validate, model, maps, targets, recipe=recipe, **settings, key=key, folder=data / "folds")
     held_out = without(folds=folds)
     apart = {name: (out, without(folds=[(train, out)]).logits) for name, (train, out) in left_out(examples).items()}
 
@@ -78,9 +83,11 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     for classifier in classifiers_of(model):
         calibrate(classifier, evaluation.scale, evaluation.shift)
     save_fit(folder, model.state_dict(), {
-        "mark": mark, "arch": arch, "model_args": pooling_of(model), "labels": classes.labels, "size": recipe.size,
-        "fill": recipe.fill, "mean": mean, "std": std, "evaluation": asdict(evaluation),
-        "training": training_facts(examples, evaluation, recipe) | {"epochs": epochs, "seed": seed, "backbone": arch},
+        "mark": mark, "arch": arch, "model_args": pooling_of(model), "labels": classes.labels,
+        "input": recipe.input_rule.model_dump(), "mean": mean, "std": std, "evaluation": asdict(evaluation),
+        "training": training_facts(examples, evaluation, recipe) | {
+            "epochs": epochs, "seed": seed, "backbone": arch, "weights": weights.facts,
+        },
         "versions": {name: version(name) for name in ("torch", "fastai", "timm", "onnx", "onnxruntime")},
     })  # fmt: skip
 
@@ -94,11 +101,11 @@ def training_facts(examples: Sequence[Example], evaluation: Evaluation, recipe: 
     }  # fmt: skip
 
 
-def calibrate(classifier: nn.Linear, scale: Sequence[float], shift: Sequence[float]) -> None:
+def calibrate(classifier: nn.Linear | nn.Conv2d, scale: Sequence[float], shift: Sequence[float]) -> None:
     """Make each label's logit its calibrated log-odds, inside the weights: nothing downstream needs to know."""
     with torch.no_grad():
         factor, offset = (torch.tensor(numbers, device=classifier.weight.device) for numbers in (scale, shift))
-        classifier.weight *= factor[:, None]
+        classifier.weight *= factor.view(-1, *[1] * (classifier.weight.ndim - 1))
         classifier.bias.mul_(factor).add_(offset)
 
 

@@ -11,7 +11,9 @@ from ...serving.classifier import InputRule
 class Recipe:
     """The settings that experiments chose; benchmarks/README.md has the table."""
 
-    size: int = 260  # pixels, the padded square's side
+    size: int = 260  # pixels, the square's side; for a network that is not packaged its own, as the next two are
+    resize: str = "pad"
+    interpolation: str = "bicubic"
     fill: tuple[int, int, int] = (255, 255, 255)  # RGB around a picture that is not square
     views: int = 2  # augmented looks at each picture, beside the plain one
     late: float = 0.2  # the share of the backbone's parameters that is trained, at least
@@ -28,4 +30,4 @@ class Recipe:
     @property
     def input_rule(self) -> InputRule:
         """How a picture becomes the square that the network sees, in training and when it answers."""
-        return InputRule(size=self.size, resize="pad", interpolation="bicubic", fill=self.fill)
+        return InputRule(size=self.size, resize=self.resize, interpolation=self.interpolation, fill=self.fill)

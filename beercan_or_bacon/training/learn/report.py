@@ -85,7 +85,11 @@ def write_losses(
 
 
 def beside_heat(example: Example, heat: np.ndarray, rule: InputRule, size: int = 200) -> bytes:
-    """The picture, and beside it one heat map a label laid over it: a JPEG. heat: [labels, h, w] in 0..1."""
+    """The picture, and beside it one heat map a label laid over it, unless it has one place only: a JPEG.
+
+    heat: [labels, h, w] in 0..1.
+    """
+    heat = heat if heat[0].size > 1 else heat[:0]
     square = fit_to_square(open_picture(example.path), rule).resize((size, size))
     strip = Image.new("RGB", (size * (1 + len(heat)), size))
     strip.paste(square, (0, 0))

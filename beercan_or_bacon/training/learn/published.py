@@ -1,0 +1,85 @@
+"""A timm model -> the graph that is published: pictures in, calibrated probabilities and a heat map out."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from ...errors import ModelError
+from .backbone import trace
+from .cut import Places
+
+APART = 0.01  # of a probability: what float16 weights and another runtime may change
+
+
+class Published(nn.Module):
+    """uint8 pictures -> calibrated probabilities and, of places, a heat map; normalisation and sigmoid are inside."""
+
+    def __init__(self, model: nn.Module, places: Places | None, mean, std):
+        super().__init__()
+        self.model, self.places = model, places
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of what it says."""
+        return ["probabilities", "heatmap"] if self.places else ["probabilities"]
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:  # uint8 [n, h, w, 3]
+        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        x = self.model.forward_features(x)
+        logits = self.model.forward_head(x)
+        if self.places is None:
+            return (logits.sigmoid(),)
+        return logits.sigmoid(), self.places.logits(self.model.forward_head, x, logits).sigmoid()
+
+
+def to_onnx(model: Published, size: int) -> bytes:
+    """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    graph = onnx.load_model_from_string(trace(model, example, "image", model.outputs))
+    store_half(graph.graph)
+    onnx.checker.check_model(graph)
+    return graph.SerializeToString()
+
+
+def store_half(graph: onnx.GraphProto, smallest: int = 1024) -> None:
+    """Store every float32 weight of at least that many numbers as float16, with a Cast where it is used."""
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < smallest:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half"))
+        casts.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+
+
+def refuse_unexportable(model: nn.Module, places: Places | None, size: int, mean, std) -> None:
+    """Raise ModelError unless the model, trained or not, can be published: what nobody can serve is not trained.
+
+    size: pixels, of the pictures. mean, std: three each, of pictures in 0..1.
+    """
+    published = Published(model, places, mean, std).eval()
+    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    try:
+        session = onnxruntime.InferenceSession(to_onnx(published, size), providers=["CPUExecutionProvider"])
+        answers = session.run(published.outputs, {"image": noise})
+    except Exception as error:  # the exporter, the checker and the runtime raise classes of their own
+        raise ModelError(
+            f"{model.pretrained_cfg['architecture']} cannot be published as ONNX "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:120]}). Choose another --arch."
+        ) from None
+    with torch.inference_mode():
+        expected = published(torch.from_numpy(noise))
+    apart = max(float(np.abs(one.numpy() - other).max()) for one, other in zip(expected, answers, strict=True))
+    if not apart <= APART:
+        raise ModelError(
+            f"{model.pretrained_cfg['architecture']} answers otherwise as ONNX (by {apart:.2g}). Choose another --arch."
+        )
