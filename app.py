@@ -23,7 +23,7 @@ gc.disable()  # what is made while the page starts is there to stay; looking for
 from beercan_or_bacon.serving.pictures import workers
 
 if __name__ == "__main__":
-    workers.start()  # while the modules below are loaded
+    workers.start("quick")  # while the modules below are loaded
 from beercan_or_bacon.errors import ServerError
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import choose_model

@@ -24,7 +24,7 @@ from .api import AT_ONCE, WAITING, verdict_route
 from .bounds import SENTENCES, Bounds, refusal
 from .classifier import Classifier
 from .health import Health
-from .pictures import MAX_BYTES
+from .pictures import MAX_BYTES, workers
 from .preview import Unfolds, preview_route
 from .traffic import Served, Traffic, log_request
 from .uploads import UploadsOnly
@@ -107,6 +107,7 @@ def launch(page: UploadsOnly, classifier: Classifier, settings: Settings | None 
         raise ServerError(f"Nothing can listen on {where}: taken, or not ours. Choose another HOST or PORT.") from None
     page.server.config.timeout_keep_alive = IDLE
     health.unready = ""
+    workers.start("large")  # the page is up first
     _wait_for_signal()
     stop(page, health)
 

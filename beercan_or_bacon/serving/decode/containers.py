@@ -64,6 +64,7 @@ _NOT_CODED = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)  # in coded d
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDD})  # Huffman, arithmetic, quantisation, restart interval
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = (b"\xc2", b"\xc6", b"\xca", b"\xce")
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
@@ -90,11 +91,10 @@ def _jpeg(data: bytes) -> Bare:
         position = end
     else:
         raise Refusal(Outcome.ODD)
-    last, scans = _scans(data, end)
-    layers = frame[8] if len(frame) > 8 else 0
-    one_scan = scans == 1 and frame[:1] != b"\xc2" and body[:1] == bytes([layers])
+    one_scan = frame[:1] not in _PROGRESSIVE and body[:1] == frame[8:9]  # all components: the decoder expects no more
+    last = len(data) if one_scan else _end_of_scans(data, end)
     buffered = 0 if one_scan else 2 * _samples(frame)
-    return Bare("JPEG", b"".join([*kept, data[end:last]]), orientation, buffered, one_scan)
+    return Bare("JPEG", b"".join([*kept, memoryview(data)[end:last]]), orientation, buffered, one_scan)
 
 
 def _next_marker(pattern: re.Pattern[bytes], data: bytes, position: int) -> tuple[int, int]:
@@ -104,16 +104,16 @@ def _next_marker(pattern: re.Pattern[bytes], data: bytes, position: int) -> tupl
     return found[1][0], found.end()
 
 
-def _scans(data: bytes, position: int) -> tuple[int, int]:
-    """(where the picture ends, its scans), from behind the first scan's header on. What is behind stays unread."""
+def _end_of_scans(data: bytes, position: int) -> int:
+    """Where the picture ends, from behind the first scan's header on. Raises Refusal for too many scans."""
     scans = 1
     for _ in range(MAX_PARTS):
         try:
             marker, position = _next_marker(_NOT_CODED, data, position)
         except Refusal:
-            return len(data), scans
+            return len(data)
         if marker == _EOI:
-            return position, scans
+            return position
         scans += marker == _SOS
         if scans > MAX_SCANS:
             break

@@ -53,7 +53,7 @@ class Answer:
     width: int = 0
     height: int = 0
     size: tuple[int, int] = (0, 0)
-    rgb: bytes = b""
+    rgb: bytes | bytearray = b""
 
 
 class Worker:
@@ -111,7 +111,7 @@ class Worker:
         while view:
             view = view[self.process.stdin.write(view) :]
 
-    def _receive(self, size: int) -> bytes:
+    def _receive(self, size: int) -> bytearray:
         parts = bytearray(size)
         view = memoryview(parts)
         while view:
@@ -119,7 +119,7 @@ class Worker:
             if not got:
                 raise Died
             view = view[got:]
-        return bytes(parts)
+        return parts
 
     def kill(self) -> None:
         """End it, now."""
@@ -143,11 +143,11 @@ class Workers:
                 self._idle[lane].put(None)
         self._waiting = threading.BoundedSemaphore(WAITING)
 
-    def start(self) -> None:
-        """Start them all now, and return at once."""
-        for lane, idle in self._idle.items():
-            for _ in range(idle.qsize()):
-                idle.put(idle.get() or Worker(lane))
+    def start(self, lane: str) -> None:
+        """Start the lane's processes now, and return at once."""
+        idle = self._idle[lane]
+        for _ in range(idle.qsize()):
+            idle.put(idle.get() or Worker(lane))
 
     def decode(self, file: BinaryIO, size: int, keep: int) -> Answer:
         """What becomes of a file of `size` bytes; `keep` is explained in decoder.py. Raises CannotDecode."""
