@@ -153,7 +153,7 @@ OPTIONS = (
     ),
     Option("model", "push space embed doctor", "the model's folder, to be read; default: model", FOLDER, Path("model")),
     Option("out", "export embed", "the folder to be written; default: model, of embed site", FOLDER, Path("model")),
-    Option("arch", "fit", "timm's name of the backbone; default: tf_efficientnet_lite2", NAME, "tf_efficientnet_lite2"),
+    Option("arch", "fit", "timm's name of a network (README: which for what)", NAME, "tf_efficientnet_lite2"),
     Option("epochs", "fit", "passes over the training pictures; default: 6", NUMBER, 6),
     Option("seed", "fit", "of split, shuffling and augmentation; default: 0", NUMBER, 0),
     Option("device", "fit", "default: the best there is", {"choices": ["cuda", "mps", "cpu"]}),

@@ -33,7 +33,7 @@ def write_card(model: Path, repo: str, data: Path) -> None:
     name = repo.split("/")[-1]
     card = ModelCard.from_template(
         ModelCardData(
-            license="apache-2.0",
+            **licence_of(about.training.get("weights", {}).get("licence", "apache-2.0")),
             library_name="timm",
             pipeline_tag="image-classification",
             tags=["image-classification", "timm", "onnx", "safetensors", "multi-label", *map(slug, about.labels)],
@@ -75,6 +75,13 @@ def failures(evaluation: Evaluation | None) -> list[str]:
         f"Of {search.pictures} pictures found as “{search.query}”, {search.called} are called something."
         for search in (evaluation.failures if evaluation else ())
     ]
+
+
+def licence_of(weights: str) -> dict[str, str]:
+    """The card's entries for the licence of the weights that the model began with: it holds for the model too."""
+    if weights in {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"}:
+        return {"license": weights}
+    return {"license": "other", "license_name": slug(weights)}  # the Hub takes no other words of its own
 
 
 def rows(facts: dict) -> list[tuple[str, str]]:
