@@ -62,9 +62,6 @@ document.addEventListener("bcob-asked", () => {
 for (const event of ["load", "error"])
   stage.addEventListener(event, ({ target }) => target.matches("#bcob-upload img") && stage.classList.toggle("bcob-unseen", event == "error"), true);
 
-// "Embed this": this page's own address, without its parameters, in every snippet
-const here = window.location.origin + window.location.pathname.replace(/\/$/, "");
-page.querySelectorAll(".bcob-code code").forEach((code) => (code.textContent = code.textContent.replaceAll("{here}", here)));
 page.addEventListener("click", async ({ target }) => {
   if (!target.matches?.(".bcob-copy")) return;
   const code = target.parentElement.querySelector("code");

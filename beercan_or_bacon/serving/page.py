@@ -29,6 +29,13 @@ PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
 DARK = 56  # of 255, the light on what the model did not look at
 LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
 
+# Writes the page's own address, without its parameters, into every snippet once it is there: parts come in any order
+ADDRESS = r"""
+const here = window.location.origin + window.location.pathname.replace(/\/$/, "");
+for (const code of element.querySelectorAll(".bcob-code code"))
+  code.textContent = code.textContent.replaceAll("{here}", here);
+"""
+
 ANSWER_SCHEMA = LabelData.model_json_schema()  # made once: Gradio asks for it at every answer
 
 # Gradio writes a type stub beside the source of every component class; this page writes to the temporary folder only.
@@ -166,7 +173,7 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
             strip.click(pick, None, picture, api_visibility="private", show_progress="hidden")
         inside = links_html(model, os.environ.get("SPACE_ID", ""))
         small_print = known_html(about) + inside + embed_html(about.title) + about_html(about, model)
-        gr.HTML(small_print, elem_id="bcob-more", apply_default_css=False)
+        gr.HTML(small_print, elem_id="bcob-more", apply_default_css=False, js_on_load=ADDRESS)
 
         asked = picture.change(
             look, picture, [verdict, heat], api_visibility="private", show_progress="hidden",

@@ -167,7 +167,7 @@ def test_snippets_hold_the_address_and_copy(visit, server):
     page.get_by_text("Embed this").click()
     code = page.locator(".bcob-code code").first
     expect(code).to_contain_text(f'<iframe src="{server.url}/" title="Blue or red?"')
-    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copy", exact=True).first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == code.inner_text()
 
