@@ -1,0 +1,58 @@
+"""A folder on Ray's local mode, stopped half-way and started again; needs `pip install -r requirements-ray.txt`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import COLOURS, ROOT
+from PIL import Image
+
+pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-ray.txt")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+
+def rows_of(out: Path) -> dict[str, tuple[str, str]]:
+    """path -> verdict and error, of the finished files."""
+    rows = {}
+    for file in sorted(out.glob("*.parquet")):
+        table = parquet.read_table(file).to_pydict()
+        for path, verdict, error in zip(table["path"], table["verdict"], table["error"], strict=True):
+            assert path not in rows, f"{path} is there twice"
+            rows[path] = (verdict, error)
+    return rows
+
+
+def run(source: Path, out: Path, model: Path, workers: int = 2) -> subprocess.Popen:
+    command = [sys.executable, "-m", "beercan_or_bacon.batch", source, out, "--model", model, "--workers", str(workers)]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+
+
+@pytest.mark.timeout(1200)
+def test_every_picture_has_one_row_also_after_an_interruption(tiny_model, tmp_path):
+    (source := tmp_path / "pictures").mkdir()
+    for index in range(400):
+        verdict = list(COLOURS)[index % 4]
+        Image.new("RGB", (900, 700), COLOURS[verdict]).save(source / f"{index}-{verdict.replace(' ', '_')}.png")
+    (source / "broken.jpg").write_bytes(b"not a picture")
+    out = tmp_path / "verdicts"
+    first = run(source, out, tiny_model)
+    while not list(out.glob("*.parquet")) and first.poll() is None:
+        time.sleep(0.1)
+    first.kill()
+    first.wait()
+    before = rows_of(out)
+    assert run(source, out, tiny_model).wait() == 0
+    rows = rows_of(out)
+    print(f"{len(before)} of {len(rows)} rows were there when it was killed")
+    assert before.items() <= rows.items()
+    assert {Path(path).name for path in rows} == {path.name for path in source.iterdir()}
+    for path, (verdict, error) in rows.items():
+        if path.endswith("broken.jpg"):
+            assert verdict == ""
+            assert error.startswith("That file is not a picture")
+        else:
+            assert verdict.replace(" ", "_") == Path(path).stem.split("-")[1]
