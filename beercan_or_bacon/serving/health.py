@@ -19,7 +19,7 @@ from starlette.routing import Route
 from .classifier import Classifier, Prediction
 from .pictures import read_picture
 
-PATIENCE = 5.0  # seconds that the model may take: a hundred times what it needs, for a machine full of visitors
+PATIENCE = 30.0  # seconds that the answer may take: a machine full of visitors is slow, and no less ready for it
 FRESH = 2.0  # seconds that an answer holds, so that asking often costs nothing
 
 

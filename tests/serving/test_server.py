@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from asking import begun
 from conftest import ROOT, free_port, wait_for
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
@@ -202,24 +203,6 @@ def test_a_connection_that_idled_is_still_good(tiny_model, temporary, draw):
             assert json.loads(connection.getresponse().read())["verdict"] == "bacon"
         assert connection.sock is used
         connection.close()
-
-
-def begun(url: str, picture: bytes, answers: list[bytes]) -> None:
-    """Ask until nobody is there; each time the server takes the picture, it owes an answer."""
-    head = f"POST /verdict HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: {len(picture)}\r\n\r\n"
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", httpx.URL(url).port), timeout=60) as connection:
-                connection.sendall(head.encode())
-                if b"100 Continue" not in connection.recv(1000):
-                    return
-                mine = len(answers)
-                answers.append(b"")
-                connection.sendall(picture)
-                (response := http.client.HTTPResponse(connection)).begin()
-                answers[mine] = response.read()
-        except (OSError, http.client.HTTPException):  # refused, or reset before it was taken
-            return
 
 
 def test_a_picture_that_is_being_answered_is_answered(tiny_model, temporary, tmp_path):
