@@ -25,7 +25,7 @@ from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.pictures import open_picture
 from beercan_or_bacon.training.classes import NEITHER, Classes, load_classes
 from beercan_or_bacon.training.evaluation import Figure, plain
-from beercan_or_bacon.training.learn.backbone import best_device, fresh_model
+from beercan_or_bacon.training.learn.backbone import best_device, fresh_model, suited
 from beercan_or_bacon.training.learn.calibration import Answers, Known, nested
 from beercan_or_bacon.training.learn.cross_validate import cross_validate
 from beercan_or_bacon.training.learn.cut import cut
@@ -42,6 +42,7 @@ from beercan_or_bacon.training.learn.features import cache_features
 from beercan_or_bacon.training.learn.fit import fold_key
 from beercan_or_bacon.training.learn.metrics import resamples
 from beercan_or_bacon.training.learn.recipe import Recipe
+from beercan_or_bacon.training.learn.weights import find_weights
 from beercan_or_bacon.training.table import read_table
 
 # the kinds of neither in truth.csv -> the labels that they resemble
@@ -97,13 +98,14 @@ def held_out(classes: Classes, data: Path, corpus: Path) -> dict[str, tuple[Figu
     examples, valids = with_dropped(data, kept, [valid for _, valid in folds], len(classes.labels))
     folds = [(train, valid) for (train, _), valid in zip(folds, valids, strict=True)]
     targets = np.array([example.target for example in examples], np.float32)
-    arch, recipe = fit["training"]["backbone"], Recipe()
-    model = fresh_model(arch, len(classes.labels))
-    early, cfg = cut(model, recipe.late, recipe.size).early, model.pretrained_cfg
+    arch = fit["training"]["backbone"]
+    model = fresh_model(find_weights(arch), len(classes.labels))
+    recipe, cfg = suited(Recipe(), model), model.pretrained_cfg
+    early = cut(model, recipe.late, recipe.size).early
     look = {"seed": settings["seed"], "device": settings["device"], "folder": data / "features"}
     maps = cache_features(early, examples, recipe, cfg["mean"], cfg["std"], **look)
     key = fold_key(examples, early, arch=arch, recipe=recipe, **settings)
-    said = cross_validate(arch, maps, targets, folds, recipe, **settings, key=key, folder=data / "folds").logits
+    said = cross_validate(model, maps, targets, folds, recipe, **settings, key=key, folder=data / "folds").logits
     sources = joined_sources(examples)
     cases, trusted = cases_of(classes, examples, sources, folds), np.arange(len(examples)) < len(kept)
     weights = resamples(sources, RESAMPLES)

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from ..errors import DataError
 from .files import write_whole
 
@@ -166,31 +168,19 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
 def read_evaluation(folder: Path) -> Evaluation:
     """evaluation.json of a folder. Raises DataError when there is none that this version wrote."""
     try:
-        return evaluation_of(json.loads((Path(folder) / FILE).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):
-        raise DataError(
-            f"{folder} holds no {FILE}. `python train.py fit` and `python train.py export` make one."
-        ) from None
+        content = (Path(folder) / FILE).read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{folder} holds no {FILE}. `python train.py fit`, then `export`, make one.") from None
+    return evaluation_of(content)
 
 
-def evaluation_of(facts: dict[str, Any]) -> Evaluation:
-    """An Evaluation from its JSON. Raises DataError when it is another version's."""
+def evaluation_of(facts: bytes | dict[str, Any]) -> Evaluation:
+    """An Evaluation from its JSON, as text or as read. Raises DataError when it is another version's."""
+    form = TypeAdapter(Evaluation)
     try:
-        return Evaluation(**{
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()},
-            "close": tuple((low, high) for low, high in facts["close"]),
-            "figures": tuple(map(read_figure, facts["figures"])),
-            "unlike": {name: tuple(map(read_figure, figures)) for name, figures in facts["unlike"].items()},
-            "searches": tuple(Search(**search) for search in facts["searches"]),
-        })  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return form.validate_json(facts) if isinstance(facts, bytes) else form.validate_python(facts)
+    except ValidationError:
         raise DataError("The evaluation is another version's. Run `python train.py fit` again.") from None
-
-
-def read_figure(facts: dict[str, Any]) -> Figure:
-    """A Figure from its JSON."""
-    means = {name: Estimate(**facts[name]) for name in ("by_picture", "by_source")}
-    return Figure(**{**facts, **means})
 
 
 def percent(value: float) -> str:

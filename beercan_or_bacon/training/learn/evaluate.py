@@ -47,7 +47,9 @@ def cases_of(
         kind if not target.any() else " and ".join(np.array(classes.labels)[target == 1])
         for (kind, _), target in zip(found, targets, strict=True)
     ]
-    sides = np.array([[like == label for label in classes.labels] for _, like in found]) & ~targets.any(1)[:, None]
+    sides = (
+        np.array([[like == label for label in classes.labels] for _, like in found]) & (targets.sum(1) == 0)[:, None]
+    )
     part = np.zeros(len(examples), int)
     for number, (_, valid) in enumerate(folds):
         part[valid] = number
@@ -105,16 +107,18 @@ def measure(
     """
     ruler = Ruler(labels, cases.known, logits, answers, weights)
     targets, kinds, called = cases.known.targets, cases.kinds, answers.called
-    nothing, everything = ~targets.any(1), np.ones(len(targets), bool)
-    probable = answers.probabilities.argmax(2) == targets.argmax(1)
-    wrong = (called != targets).any(2)
+    nothing, everything = targets.sum(1) == 0, np.ones(len(targets), bool)
+    probable = np.equal(answers.probabilities.argmax(2), targets.argmax(1))
+    wrong, close, something = (
+        np.logical_or.reduce(said, axis=2) for said in (called != targets, answers.close, called)
+    )
     found = [
         ruler.share("right", "", WHICH, probable, targets.sum(1) == 1),
         ruler.share("right", "", ALL, ~wrong, everything),
-        ruler.share("close", "", ALL, answers.close.any(2), everything),
-        ruler.share("close", "", "wrong answers", answers.close.any(2), everything, among=wrong),
-        ruler.share("called", "", NOTHING, called.any(2), nothing),
-        *(ruler.share("called", "", kind, called.any(2), nothing & (kinds == kind)) for kind in groups),
+        ruler.share("close", "", ALL, close, everything),
+        ruler.share("close", "", "wrong answers", close, everything, among=wrong),
+        ruler.share("called", "", NOTHING, something, nothing),
+        *(ruler.share("called", "", kind, something, nothing & (kinds == kind)) for kind in groups),
     ]
     for k, label in enumerate(labels):
         there, own = targets[:, k] == 1, cases.known.sides[:, k]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import timm
 from safetensors import SafetensorError
@@ -13,7 +14,7 @@ from torch import nn
 
 from ...errors import DataError
 from ..classes import Classes
-from ..evaluation import evaluation_of, write_evaluation
+from ..evaluation import FILE, Evaluation, evaluation_of, write_evaluation
 from ..files import write_whole
 from ..stage_key import sha256_of, stage_key
 from .cut import cut
@@ -21,7 +22,7 @@ from .fitted import finished_fit
 from .published import Published, to_onnx
 
 VERSION = 1  # of this code; another one exports again
-HUB_FORMAT = ("model.safetensors", "config.json")  # what timm loads from the Hub
+BESIDE = ("model.safetensors", "config.json", FILE)  # what timm loads from the Hub, and the figures
 LARGEST = 10_000_000  # bytes; what a page should have to load
 
 
@@ -57,41 +58,18 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     if exported_mark(out) == mark:
         print("export: nothing has changed since the last one.")
         return
-    rule, size = settings["input"], settings["input"]["size"]
+    size = settings["input"]["size"]
     places = cut(model, 0, size).places
     graph = to_onnx(Published(model, places, settings["mean"], settings["std"]).eval(), size)
     if len(graph) > LARGEST:
         print(f"export: model.onnx is {len(graph) / 1e6:.1f} MB. Pages load slowly with it; a smaller --arch may do.")
-    hub = {  # timm's format: pushed beside the rest, timm.create_model("hf-hub:USER/REPO", pretrained=True) loads it
-        "architecture": settings["arch"],
-        "num_classes": len(settings["labels"]),
-        "num_features": model.num_features,
-        "model_args": settings["model_args"],
-        "label_names": settings["labels"],
-        "pretrained_cfg": {
-            "mean": settings["mean"], "std": settings["std"], "input_size": [3, size, size],
-            "interpolation": rule["interpolation"], "crop_pct": 1.0,
-            "crop_mode": "border" if rule["resize"] == "pad" else "squash", "num_classes": len(settings["labels"]),
-            "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
-        },
-    }  # fmt: skip
-    description = {
-        "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
-        "thresholds": [round(threshold, 4) for threshold in evaluation.thresholds],
-        "close": [[round(low, 4), round(high, 4)] for low, high in evaluation.close],
-        "input": rule, "heatmap": places is not None,
-        "sentences": evaluation.sentences, "metrics": evaluation.metrics(),
-        "known_failures": {
-            f"found as “{search.query}”": f"{search.called} of {search.pictures} pictures are called something"
-            for search in evaluation.failures
-        },
-        "training": settings["training"], "versions": settings["versions"],
-        "mark": mark, "model_sha256": hashlib.sha256(graph).hexdigest(),
+    description = describe(classes, settings, evaluation) | {
+        "heatmap": places is not None, "mark": mark, "model_sha256": hashlib.sha256(graph).hexdigest(),
     }  # fmt: skip
     fitted = Path(data) / "fit"
     write_whole(out / "model.onnx", graph)
     write_whole(out / "model.safetensors", (fitted / "model.safetensors").read_bytes())
-    write_whole(out / "config.json", json.dumps(hub, indent=1) + "\n")
+    write_whole(out / "config.json", json.dumps(hub_format(model, settings), indent=1) + "\n")
     write_evaluation(out, evaluation)
     for plot in sorted(fitted.glob("*.png")):
         write_whole(out / plot.name, plot.read_bytes())
@@ -100,11 +78,45 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     print(f"export: {out}/ holds the model: {len(graph) / 1e6:.1f} MB, {len(settings['labels'])} labels.")
 
 
+def describe(classes: Classes, settings: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]:
+    """classifier.json: what a model says of itself."""
+    return {
+        "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
+        "thresholds": [round(threshold, 4) for threshold in evaluation.thresholds],
+        "close": [[round(low, 4), round(high, 4)] for low, high in evaluation.close],
+        "input": settings["input"],
+        "sentences": evaluation.sentences, "metrics": evaluation.metrics(),
+        "known_failures": {
+            f"found as “{search.query}”": f"{search.called} of {search.pictures} pictures are called something"
+            for search in evaluation.failures
+        },
+        "training": settings["training"], "versions": settings["versions"],
+    }  # fmt: skip
+
+
+def hub_format(model: nn.Module, settings: dict[str, Any]) -> dict[str, Any]:
+    """config.json, timm's: pushed beside the rest, timm.create_model("hf-hub:USER/REPO", pretrained=True) loads it."""
+    rule, labels = settings["input"], settings["labels"]
+    return {
+        "architecture": settings["arch"],
+        "num_classes": len(labels),
+        "num_features": model.num_features,
+        "model_args": settings["model_args"],
+        "label_names": labels,
+        "pretrained_cfg": {
+            "mean": settings["mean"], "std": settings["std"], "input_size": [3, rule["size"], rule["size"]],
+            "interpolation": rule["interpolation"], "crop_pct": 1.0,
+            "crop_mode": "border" if rule["resize"] == "pad" else "squash", "num_classes": len(labels),
+            "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
+        },
+    }  # fmt: skip
+
+
 def exported_mark(out: Path) -> str | None:
     """The mark of the model that lies in the folder, if it is all there and classifier.json is that of model.onnx."""
     try:
         description = json.loads((out / "classifier.json").read_text(encoding="utf-8"))
         whole = description["model_sha256"] == sha256_of(out / "model.onnx")
-        return description["mark"] if whole and all((out / name).exists() for name in HUB_FORMAT) else None
+        return description["mark"] if whole and all((out / name).exists() for name in BESIDE) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

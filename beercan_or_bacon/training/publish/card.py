@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -84,7 +85,7 @@ def licence_of(weights: str) -> dict[str, str]:
     return {"license": "other", "license_name": slug(weights)}  # the Hub takes no other words of its own
 
 
-def rows(facts: dict) -> list[tuple[str, str]]:
+def rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Facts as (name, text) pairs for a list."""
     return [(words(key), f"{fact:.3g}" if isinstance(fact, float) else str(fact)) for key, fact in facts.items()]
 
