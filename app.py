@@ -27,6 +27,7 @@ if __name__ == "__main__":
 from beercan_or_bacon.errors import ServerError
 from beercan_or_bacon.serving.classifier import Classifier
 from beercan_or_bacon.serving.hub import choose_model
+from beercan_or_bacon.serving.keep import open_keeper
 from beercan_or_bacon.serving.page import build_page
 from beercan_or_bacon.serving.server import launch, read_settings
 
@@ -44,15 +45,17 @@ def main() -> None:
     settings = read_settings(os.environ)
     source = choose_model(os.environ.get("MODEL", ""), os.environ.get("MODEL_REVISION", ""), default=HERE / "model")
     classifier = Classifier(source.folder)
+    keeper = open_keeper(os.environ)
     page = build_page(
         classifier,
         examples=sorted((HERE / "examples").glob("*.jpg")),
         model=f"{source.name} {source.revision}".strip(),
         note=source.note,
+        keeps=keeper.where if keeper else "",
     )
     gc.freeze()
     gc.enable()
-    launch(page, classifier, settings)
+    launch(page, classifier, settings, keeper)
 
 
 if __name__ == "__main__":

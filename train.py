@@ -52,7 +52,13 @@ def review(args: argparse.Namespace) -> None:
     """A page to look at the doubtful pictures and decide."""
     from beercan_or_bacon.training.clean.review import review
 
-    review(load_classes(args.classes), args.data)
+    classes = load_classes(args.classes)
+    if args.source:
+        from beercan_or_bacon.training.collect.visitors import take_in
+
+        with alone(args.data):
+            take_in(classes, args.data, args.source)
+    review(classes, args.data)
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -166,6 +172,12 @@ OPTIONS = (
         {"action": "append", "choices": ["openverse", "commons", "bing", "duckduckgo"]},
         [],
     ),
+    Option(
+        "from",
+        "review",
+        "also pictures that visitors say were judged wrong: what a page's ZIP or KEEP_WRONG holds",
+        {"metavar": "FOLDER_OR_ZIP_OR_REPO", "dest": "source"},
+    ),
     Option("on", "fit", "fit on a machine of the Hugging Face Hub's instead", {"choices": ["hf-jobs"]}),
     Option("flavor", "fit", "that machine: see `hf jobs hardware`; default: t4-small", NAME, "t4-small"),
     Option("push", "push space", "the model's repository on the Hub", {"metavar": "USER/REPO"}),
@@ -192,7 +204,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         defaults |= {"model": Path(os.environ.get("MODEL") or "model"), "out": Path("site")}
     elif "out" in given:
         defaults["model"] = given["out"]  # what was exported there
-    return argparse.Namespace(**{**defaults, **given})
+    return argparse.Namespace(**{"source": None, **defaults, **given})
 
 
 def add_options(parser: argparse.ArgumentParser, stages: Sequence[str], hidden: Sequence[str]) -> None:

@@ -56,6 +56,7 @@ $("retry").onclick = () => {
 
 // ---- one picture ----
 
+let shown; // the file that is shown
 let latest = 0; // which picture is shown: answers to earlier ones are ignored
 
 /** Show a picture and what the classifier says of it. @param {Blob} file */
@@ -74,6 +75,8 @@ async function classify(file) {
 /** Show the picture in the frame, or without one the place to drop it. */
 function show(file) {
   stopCamera();
+  shown = file;
+  $("wrong").hidden = true;
   URL.revokeObjectURL($("shown").src);
   $("shown").src = file ? URL.createObjectURL(file) : "";
   $("shown").hidden = !file;
@@ -97,7 +100,7 @@ let answered = null; // the prediction of the picture that is shown
 
 function setAnswered(prediction) {
   answered = prediction;
-  for (const name of ["looked", "text", "card"]) $(name).disabled = !prediction;
+  for (const name of ["looked", "text", "card", "ask"]) $(name).disabled = !prediction;
 }
 
 function showError(sentence) {
@@ -125,6 +128,7 @@ function showHeat() {
 }
 
 $("text").onclick = async () => (await load("send.js"))?.copyText(about, answered);
+$("ask").onclick = async () => (await load("wrong.js"))?.ask(about, shown, answered);
 $("card").onclick = async () => (await load("send.js"))?.shareCard(about, answered);
 
 listen((files) => (files.length > 1 ? lookAtAll(files) : classify(files[0])), showError);

@@ -84,7 +84,7 @@ class Exchange:
     def __init__(self, bounds: Bounds, scope: Scope, receive: Receive, send: Send):
         self._bounds, self._scope, self._receive, self._send = bounds, scope, receive, send
         path = scope["path"]
-        picture = path.endswith(("/verdict", "/upload"))
+        picture = path.endswith(("/verdict", "/upload", "/wrong"))
         self._limit = (MAX_BYTES + (FORM if path.endswith("/upload") else 0)) if picture else ELSE
         self._too_large = TOO_LARGE if picture else "That request is larger than any that this page makes."
         self._begun, self._bytes = 0.0, 0

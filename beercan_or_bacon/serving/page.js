@@ -22,6 +22,7 @@ function show(answer) {
   words.textContent = verdict ? `${sureness(props, shares)} ${note}`.trim() : (answer?.error ?? idle.words);
   element.querySelectorAll(".bcob-tools button").forEach((button) => (button.disabled = !verdict));
   if (!verdict) look(false);
+  closeAsking();
   stage.classList.remove("bcob-pending");
   stage.classList.toggle("bcob-unreadable", Boolean(answer?.error));
 }

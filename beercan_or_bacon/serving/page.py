@@ -20,11 +20,12 @@ from PIL import Image, ImageChops, ImageOps
 from ..errors import PictureError
 from .about import about_html, embed_html, known_html, links_html
 from .classifier import Classifier, Description, InputRule, Prediction
+from .keep import answers
 from .pictures import KEEP_SIDE, MAX_BYTES, TOO_LARGE, read_picture
 from .uploads import UploadsOnly, open_upload
 
 HERE = Path(__file__).parent
-SCRIPTS = ("words.js", "share.js", "drop.js", "page.js", "send.js")  # one function's body
+SCRIPTS = ("words.js", "share.js", "drop.js", "page.js", "send.js", "wrong.js")  # one function's body
 PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
 DARK = 56  # of 255, the light on what the model did not look at
 LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
@@ -80,7 +81,7 @@ class HeatMap(gr.Image):
 class Verdict(gr.HTML):
     """The answer in words with a bar per class, drawn by page.js; its value is gr.Label's."""
 
-    def __init__(self, about: Description, has_heatmap: bool, **more):
+    def __init__(self, about: Description, has_heatmap: bool, keeps: str = "", **more):
         rows = "".join(
             f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(LIGHTS)}); --line: {threshold:.1%}">'
             f'<span class="bcob-name">{escape(label)}</span><span class="bcob-share"></span>'
@@ -98,12 +99,14 @@ class Verdict(gr.HTML):
                 '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled'
                 f"{'' if has_heatmap else ' hidden'}>Where it looked</button>"
                 '<button type="button" class="bcob-button bcob-text" disabled>Copy result</button>'
-                '<button type="button" class="bcob-button bcob-card" disabled>Picture card</button></div></div>'
+                '<button type="button" class="bcob-button bcob-card" disabled>Picture card</button>'
+                f"{ask_html(about) if keeps else '</div>'}</div>"
             ),
             labels=list(about.labels),
             thresholds=list(about.thresholds),
             close=[list(bounds) for bounds in about.close],
             title=about.title,
+            keeps=keeps,
             most_bytes=MAX_BYTES,
             too_large=TOO_LARGE,
             apply_default_css=False,
@@ -124,11 +127,14 @@ class Verdict(gr.HTML):
         return ANSWER_SCHEMA
 
 
-def build_page(classifier: Classifier, examples: list[Path], model: str = "", note: str = "") -> gr.Blocks:
+def build_page(
+    classifier: Classifier, examples: list[Path], model: str = "", note: str = "", keeps: str = ""
+) -> gr.Blocks:
     """One picture in (`/predict`); out, the label with its confidences and the heat-map picture, if the model has one.
 
     examples: pictures to click on. model: what the About part calls the model, with its revision.
     note: why the embedded default answers instead of the model that was asked for, or "".
+    keeps: where pictures go that visitors say were judged wrong, in words, or "" where none are kept.
     """
     about = classifier.description
 
@@ -162,7 +168,7 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
                     alt_text="Your picture, bright where the classifier looked", elem_id="bcob-heat",
                 )  # fmt: skip
             picture.keep = about.input.keep
-            verdict = Verdict(about, classifier.has_heatmap, label="Verdict", elem_id="bcob-verdict")
+            verdict = Verdict(about, classifier.has_heatmap, keeps, label="Verdict", elem_id="bcob-verdict")
         if examples:
             gr.set_static_paths(examples)
             strip = gr.HTML(
@@ -172,7 +178,7 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
             )  # fmt: skip
             strip.click(pick, None, picture, api_visibility="private", show_progress="hidden")
         inside = links_html(model, os.environ.get("SPACE_ID", ""))
-        small_print = known_html(about) + inside + embed_html(about.title) + about_html(about, model)
+        small_print = known_html(about) + inside + embed_html(about.title) + about_html(about, model, keeps)
         gr.HTML(small_print, elem_id="bcob-more", apply_default_css=False, js_on_load=ADDRESS)
 
         asked = picture.change(
@@ -183,6 +189,19 @@ def build_page(classifier: Classifier, examples: list[Path], model: str = "", no
         asked.failure(None, js=f"() => {{ {_tell('failed')} }}", api_visibility="private")
         gr.Button(visible=False).click(predict, picture, [verdict, heat], api_name="predict")
     return page
+
+
+def ask_html(about: Description) -> str:
+    """The button that asks whether a verdict was wrong, and the question that it opens."""
+    choices = "".join(
+        f'<button type="button" class="bcob-button" data-right="{escape(right)}">{escape(right.capitalize())}</button>'
+        for right in answers(about.labels)
+    )
+    return (
+        '<button type="button" class="bcob-button bcob-wrong" aria-expanded="false" disabled>Was this wrong?</button>'
+        f'</div><div class="bcob-ask" hidden><p class="bcob-ask-words" role="status"></p>{choices}'
+        '<button type="button" class="bcob-button" data-right="">Never mind</button></div>'
+    )
 
 
 def _script(name: str) -> str:

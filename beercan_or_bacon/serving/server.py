@@ -24,6 +24,7 @@ from .api import AT_ONCE, WAITING, verdict_route
 from .bounds import SENTENCES, Bounds, refusal
 from .classifier import Classifier
 from .health import Health
+from .keep import Keeper, wrong_route
 from .pictures import MAX_BYTES, workers
 from .preview import Unfolds, preview_route
 from .traffic import Served, Traffic, log_request
@@ -76,7 +77,9 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     return value == "1"
 
 
-def launch(page: UploadsOnly, classifier: Classifier, settings: Settings | None = None) -> None:
+def launch(
+    page: UploadsOnly, classifier: Classifier, settings: Settings | None = None, keeper: Keeper | None = None
+) -> None:
     """Serve the page, and `/verdict` and the routes for machines beside it, until SIGTERM or SIGINT.
 
     The page has its look, and nothing that follows, records or keeps visitors.
@@ -98,7 +101,7 @@ def launch(page: UploadsOnly, classifier: Classifier, settings: Settings | None 
             enable_monitoring=False,
             ssr_mode=False,
             pwa=False,
-            app_kwargs=_app_kwargs(page, classifier, health, settings),
+            app_kwargs=_app_kwargs(page, classifier, health, settings, keeper),
             prevent_thread_lock=True,
             _frontend=False,  # does not ask itself for the page first, and give up when the machine is too busy for it
         )
@@ -112,10 +115,14 @@ def launch(page: UploadsOnly, classifier: Classifier, settings: Settings | None 
     stop(page, health)
 
 
-def _app_kwargs(page: UploadsOnly, classifier: Classifier, health: Health, settings: Settings) -> dict[str, Any]:
+def _app_kwargs(
+    page: UploadsOnly, classifier: Classifier, health: Health, settings: Settings, keeper: Keeper | None
+) -> dict[str, Any]:
     """What of ours goes into Gradio's server: routes, what watches the requests, what deletes the uploads."""
     examples = [Path(path) for path in sorted(page.own)]
     routes = [verdict_route(classifier), preview_route(classifier.description, examples), *health.routes()]
+    if keeper:
+        routes.append(wrong_route(keeper, classifier.description.labels))
     tell: list[Callable[[Served], None]] = []
     if settings.log_requests:
         tell.append(log_request)

@@ -22,6 +22,8 @@ from typing import TextIO
 from ..errors import DataError
 from .files import replacing
 
+VISITOR = "visitor"  # the provider of pictures that visitors sent: nothing decides about them but a person
+
 
 @dataclass(frozen=True)
 class Record:

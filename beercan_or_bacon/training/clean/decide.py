@@ -20,7 +20,7 @@ from ..attribution import write_attribution
 from ..classes import NEITHER, Classes
 from ..files import write_whole
 from ..stage_key import stage_key
-from ..table import Record, author_of, read_table, write_table
+from ..table import VISITOR, Record, author_of, read_table, write_table
 from .duplicates import near_duplicates
 from .embeddings import Look, look_at
 from .off_topic import described, drawn, on_topic, outliers, similarity
@@ -68,7 +68,7 @@ def judge(classes: Classes, records: list[Record], looks: dict[str, Look]) -> li
     verdicts: dict[int, Verdict] = {}  # by index of the record
     of_picture: dict[str, list[int]] = defaultdict(list)  # sha256 -> records
     for index, record in enumerate(records):
-        if not record.file:
+        if not record.file or (record.provider == VISITOR and not record.reviewed):
             continue
         fault = fault_of(record, looks.get(record.sha256))
         if fault and not record.reviewed:
