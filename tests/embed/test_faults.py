@@ -110,3 +110,12 @@ def test_an_example_is_kept_only_when_it_is_the_example(browser, site):
         page.wait_for_function("() => document.getElementById('word').textContent == 'Hm.'")
         site.instead.clear()
         assert answer(page, example.click)["verdict"] == "bacon"
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_while_it_loads_nothing_is_covered(browser, site, width):
+    site.gate.clear()
+    with visit(browser, site.url, viewport={"width": width, "height": 700}) as page:
+        words = page.locator("#drop span").bounding_box()
+        assert words["y"] + words["height"] <= page.locator("#loading").bounding_box()["y"]
+        site.gate.set()
