@@ -110,7 +110,8 @@ def doctor(args: argparse.Namespace) -> None:
     """What will work on this machine, and what to do about the rest."""
     from beercan_or_bacon.training.doctor import examine
 
-    examine(args.model, args.data)
+    named = {name: url for name in ("openverse", "commons") if (url := getattr(args, name))}
+    examine(args.classes, named, args.model, args.data)
 
 
 def needed(value: str | None, option: str) -> str:
@@ -145,7 +146,7 @@ NAME, NUMBER, URL, FLAG = (
 OPTIONS = (
     Option(
         "classes",
-        "scrape clean review fit export",
+        "scrape clean review fit export doctor",
         "the words; default: classes.toml",
         {"type": Path, "metavar": "FILE"},
         Path("classes.toml"),
@@ -163,8 +164,8 @@ OPTIONS = (
     Option("epochs", "fit", "passes over the training pictures; default: 6", NUMBER, 6),
     Option("seed", "fit", "of split, shuffling and augmentation; default: 0", NUMBER, 0),
     Option("device", "fit", "default: the best there is", {"choices": ["cuda", "mps", "cpu"]}),
-    Option("openverse", "scrape", "another server for the Openverse API", URL),
-    Option("commons", "scrape", "another server for the Wikimedia Commons API", URL),
+    Option("openverse", "scrape doctor", "another server for the Openverse API", URL),
+    Option("commons", "scrape doctor", "another server for the Wikimedia Commons API", URL),
     Option(
         "engine",
         "scrape",

@@ -1,20 +1,23 @@
 """train.py doctor: one screen, a line for each thing, and what to do about what is amiss."""
 
+import json
 import sys
 
 import pytest
 from hub_server import HANG
+from search_server import SearchServer, instead, status
 
 import train
 from beercan_or_bacon.training import doctor
+from beercan_or_bacon.training.classes import load_classes
 
 
 @pytest.fixture
 def screen(tiny_model, tmp_path, capsys):
     """screen() -> {line: what to do about it, or ""}"""
 
-    def screen(model=tiny_model) -> dict[str, str]:
-        assert train.main(["doctor", "--out", str(model), "--data", str(tmp_path / "data")]) == 0
+    def screen(*options: str, model=tiny_model) -> dict[str, str]:
+        assert train.main(["doctor", "--out", str(model), "--data", str(tmp_path / "data"), *options]) == 0
         lines, said = capsys.readouterr().out.splitlines(), {}
         assert len(lines) <= 24
         for line in lines:
@@ -71,3 +74,88 @@ def test_what_is_missing_or_does_not_fit_is_named(screen, monkeypatch, tmp_path)
     assert about(said, "Chromium")[1].startswith("apt-get")
     assert "--data" in about(said, "GB free")[1]
     assert "train.py" in about(said, "holds no model.onnx")[1]
+
+
+FORK = """
+[[class]]
+label = "teapot"
+search = ["teapot -dome"]
+[[class]]
+label = "wine glasses"
+search = ["wine"]
+[neither]
+search = ["dog", "cat -teapot"]
+"""
+
+
+@pytest.fixture
+def fork(tmp_path):
+    """fork(text) -> the path of a classes.toml."""
+
+    def fork(text: str = FORK):
+        (tmp_path / "fork.toml").write_text(text)
+        return tmp_path / "fork.toml"
+
+    return fork
+
+
+@pytest.fixture
+def engine():
+    with SearchServer() as engine:
+        names = [
+            "teapot blue kettle", "teapot and a kettle", "teapot, kettles", "teapot dog", "teapot dogs", "teapot mug",
+            "teapot mug 2", "wine glass kettle", "wine decanter", "wine decanter 2", "wine dog",
+        ]  # fmt: skip
+        engine.pictures = {f"{name}.jpg": b"" for name in names}
+        yield engine
+
+
+@pytest.mark.usefixtures("hub")
+def test_near_misses_are_proposed_from_what_the_engines_return(screen, fork, engine):
+    said = screen("--classes", str(fork()), "--openverse", engine.url)
+    _, todo = about(said, "[neither] has no search that resembles “teapot”")
+    assert '[neither.near-teapot] like = "teapot", search = ["kettle -teapot", "mug -teapot"]' in todo
+    _, todo = about(said, "[neither] has no search that resembles “wine glasses”")
+    assert 'search = ["decanter -\\"wine glasses\\""]' in todo
+    assert any("/v1/images/?q=teapot" in path for path in engine.requests)
+    load_classes(fork(FORK + '[neither.near-teapot]\nlike = "teapot"\nsearch = ["kettle -teapot", "mug -teapot"]'))
+
+
+@pytest.mark.usefixtures("hub")
+def test_nobody_is_asked_when_neither_resembles_every_class(screen, fork, engine):
+    near = "".join(
+        f'[neither.{name}]\nlike = "{label}"\nsearch = {[f"{name} {n}" for n in range(5)]}\n'
+        for name, label in [("pots", "teapot"), ("cups", "wine glasses")]
+    )
+    said = screen("--classes", str(fork(FORK + near)), "--openverse", engine.url)
+    assert about(said, "[neither] resembles “teapot” in 5 searches")[1] == ""
+    assert about(said, "[neither] resembles “wine glasses” in 5 searches")[1] == ""
+    assert engine.requests == []
+
+
+@pytest.mark.usefixtures("hub")
+def test_tags_count_as_titles_do(screen, fork, engine):
+    item = {"url": "http://e.org/a", "title": "teapot", "tags": [{"name": "samovar"}, None, {"name": 3}, "urn"]}
+    engine.answers["/v1/images/"] = instead(
+        json.dumps({"results": [item, item | {"tags": [{"name": "Samovars"}]}]}).encode()
+    )
+    _, todo = about(screen("--classes", str(fork()), "--openverse", engine.url), "resembles “teapot”")
+    assert "samovar" not in todo  # it is beside both classes alike, and tells nothing
+    engine.answers["/v1/images/"] = lambda handler, *_: handler.reply(
+        200,
+        json.dumps(
+            {"results": [item, item | {"url": "http://e.org/b"}] if "q=teapot" in handler.path else []}
+        ).encode(),
+    )
+    _, todo = about(screen("--classes", str(fork()), "--openverse", engine.url), "resembles “teapot”")
+    assert '["samovar -teapot", "urn -teapot"]' in todo
+
+
+@pytest.mark.usefixtures("hub")
+def test_an_engine_that_cannot_be_asked_and_words_that_cannot_be_read(screen, fork, engine):
+    engine.answers["/v1/images/"] = status(403)
+    said = screen("--classes", str(fork()), "--openverse", engine.url)
+    assert "http 403" in about(said, "Near misses cannot be looked for")[0]
+    assert "Think of what looks like it" in about(said, "no search that resembles “teapot”")[1]
+    said = screen("--classes", str(fork("titel = 3")))
+    assert "own classes.toml" in about(said, "The words cannot be used")[1]

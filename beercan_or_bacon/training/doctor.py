@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from httpx2 import HTTPError
 from huggingface_hub import HfApi, constants, get_session, get_token
 from huggingface_hub.errors import HfHubHTTPError
 
-from ..errors import ModelError
+from ..errors import ClassesError, ModelError, SearchError
 from ..serving.check import check_model
+from .classes import load_classes
+from .collect.near_misses import FEW, look_around, near_misses, resembling
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 5.0  # seconds for the Hub to answer
@@ -23,11 +26,15 @@ ROOM = 10  # GB: torch alone takes 6
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def examine(model: Path, data: Path) -> bool:
-    """Print a line for each thing looked at; whether all is well. Nothing is changed, and nothing raises."""
+def examine(classes: Path, servers: Mapping[str, str], model: Path, data: Path) -> bool:
+    """Print a line for each thing looked at; whether all is well. Nothing is changed, and nothing raises.
+
+    servers: the search engines named on the command line.
+    """
     well = True
     checks: list[Callable[[], Iterator[tuple[str, str]]]] = [
         python, packages, torch_pair, lambda: disk(data), lambda: serving(model), hub, xet, chromium,
+        lambda: words(classes, servers),
     ]  # fmt: skip
     for check in checks:
         for said, todo in check():
@@ -130,6 +137,30 @@ def xet() -> Iterator[tuple[str, str]]:
         yield "hf_xet is not installed: uploads are slower", "pip install hf_xet"
     else:
         yield f"hf_xet {version} sends large files", ""
+
+
+def words(path: Path, servers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """classes.toml, and whether [neither] has what could be mistaken for each class; if not, what it may be missing."""
+    try:
+        classes = load_classes(path)
+    except ClassesError as error:
+        yield f"The words cannot be used: {error}", "See the project's own classes.toml for how it is written."
+        return
+    searches = {label: resembling(classes, label) for label in classes.labels}
+    thin = [label for label, queries in searches.items() if len(queries) < FEW]
+    try:
+        proposed = near_misses(classes, look_around(classes, thin, servers)) if thin else {}
+    except SearchError as error:
+        proposed = {}
+        yield f"Near misses cannot be looked for: {error}", "Ask again later; training does without."
+    for label, queries in searches.items():
+        group = f'[neither.near-{re.sub("[^a-z0-9]+", "-", label.lower())}] like = "{label}", search = '
+        more = f"Found beside it; take what is none: {group}{json.dumps(proposed.get(label), ensure_ascii=False)}"
+        if not queries:
+            lacking = f"Think of what looks like it and is none: {group}[...]"
+            yield f"[neither] has no search that resembles “{label}”", more if proposed.get(label) else lacking
+        else:
+            yield f"[neither] resembles “{label}” in {len(queries)} searches", more if proposed.get(label) else ""
 
 
 def chromium() -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ...errors import SearchError
 
 # what pydantic calls a value of the wrong kind -> what it should have been; all else that can be wrong are numbers
+NOTES = {"artist": "Artist", "licence": "LicenseShortName", "categories": "Categories"}  # as Commons calls them
 KINDS = {"model_type": "no object", "dict_type": "no object", "list_type": "no list"}
 
 
@@ -51,6 +52,12 @@ def as_object(value: object) -> object:
     return {} if value is None or value == [] else value
 
 
+def as_tag(tag: object) -> str:
+    """The name of a tag, or nothing."""
+    name = tag.get("name") if isinstance(tag, dict) else tag
+    return as_text(name) if isinstance(name, str) else ""
+
+
 Address = Annotated[str, BeforeValidator(as_address)]
 Text = Annotated[str, BeforeValidator(as_text)]
 Words = Annotated[str, BeforeValidator(lambda value: plain(as_text(value)))]
@@ -59,6 +66,10 @@ Note = Annotated[
     str, BeforeValidator(lambda note: plain(as_text(note.get("value") if isinstance(note, dict) else note)))
 ]
 Number = Annotated[int, BeforeValidator(lambda value: 0 if value is None else value)]
+# Openverse's as {"name", "accuracy"}; without tags a picture is as good
+Tags = Annotated[
+    list[str], BeforeValidator(lambda tags: [as_tag(tag) for tag in tags if tag] if isinstance(tags, list) else [])
+]
 Items = Annotated[list[Any], BeforeValidator(as_list)]
 
 
@@ -71,6 +82,7 @@ class OpenverseItem(BaseModel):
     foreign_landing_url: Text = ""
     license: Text = ""
     license_version: Text = ""
+    tags: Tags = []
 
 
 class OpenverseAnswer(BaseModel):
@@ -83,10 +95,11 @@ class OpenverseAnswer(BaseModel):
 class CommonsNotes(BaseModel):
     """What Commons knows of a picture (extmetadata)."""
 
-    model_config = ConfigDict(alias_generator=lambda name: {"artist": "Artist", "licence": "LicenseShortName"}[name])
+    model_config = ConfigDict(alias_generator=lambda name: NOTES[name])
 
     artist: Note = ""
     licence: Note = ""
+    categories: Note = ""
 
 
 class CommonsPicture(BaseModel):

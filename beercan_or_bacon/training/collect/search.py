@@ -35,6 +35,7 @@ class Candidate:
     landing_page: str = ""
     creator: str = ""
     licence: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,12 @@ async def openverse(server: Server, query: str, cursor: int = 0) -> Page:
     answer, odd = read(OpenverseAnswer, said, server.url), Counter[str]()
     found = [
         Candidate(
-            item.url, item.title, item.foreign_landing_url, item.creator, licence(item.license, item.license_version)
+            item.url,
+            item.title,
+            item.foreign_landing_url,
+            item.creator,
+            licence(item.license, item.license_version),
+            tuple(tag for tag in item.tags if tag),
         )
         for item in sift(OpenverseItem, answer.results, odd)
     ]
@@ -188,7 +194,7 @@ async def commons(server: Server, query: str, cursor: int = 0) -> Page:
     found = [
         Candidate(
             about.url, page.title.removeprefix("File:"), about.descriptionurl, about.extmetadata.artist,
-            about.extmetadata.licence,
+            about.extmetadata.licence, tuple(about.extmetadata.categories.split("|")),
         )
         for page in sorted(pages, key=lambda page: page.index)
         for about in sift(CommonsPicture, page.imageinfo, odd)
