@@ -1,11 +1,12 @@
 """classes.toml: the shipped one is usable, and a mistake in one's own is answered with a sentence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from beercan_or_bacon.errors import ClassesError
-from beercan_or_bacon.training.classes import NEITHER, Group, Words, load_classes
+from beercan_or_bacon.training.classes import NEITHER, Group, Words, either, load_classes
 
 THREE = """
 title = "Tea, cake or both?"
@@ -113,6 +114,11 @@ FIELDS = [
         "[[class]] “cake”: “serach” is not known. Is “search” meant?",
     ),
     ("title =", "titel =", "“titel” is not known. Is “title” meant?"),
+    (
+        'label = "cake"',
+        'label = "cake"\nzzz = 1',
+        "“zzz” is not known. What may stand here: label, many, one, others, search.",
+    ),
     ("title =", "colour =", "“colour” is not known. What may stand here: class, neither, tagline, title."),
     ('"Tea, cake or both?"', "3", "title is 3, not a text"),
     ("[neither]", "[niether]", "“niether” is not known. Is “neither” meant?"),
@@ -250,3 +256,33 @@ def test_a_file_that_may_not_be_read(tmp_path):
     path.symlink_to(path)  # a loop, which nobody may follow
     with pytest.raises(ClassesError, match="cannot be read"):
         load_classes(path)
+
+
+def test_a_mistake_outside_of_tables_names_no_table(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE.replace("title =", "titel ="))
+    with pytest.raises(ClassesError) as caught:
+        load_classes(path)
+    assert str(caught.value) == f"{path}: “titel” is not known. Is “title” meant?"
+
+
+def test_what_may_stand_in_a_group(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE + "[neither.pots]\nsearch = ['urn']\nzzz = 1")
+    with pytest.raises(ClassesError) as caught:
+        load_classes(path)
+    assert str(caught.value) == f"{path}: [neither.pots]: “zzz” is not known. What may stand here: like, search."
+
+
+def test_names_in_a_row():
+    assert either(["cans"]) == "cans"
+    assert either(["cans", "beer"]) == "cans or beer"
+    assert either(["cans", "beer", "bottles"]) == "cans, beer or bottles"
+
+
+def test_how_a_label_is_spoken_of_without_a_word_in_the_file(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE + "[neither.pots]\nlike = 'teapot'\nsearch = ['urn']")
+    classes = load_classes(path)
+    assert classes.words_of("teapot") == Words("teapot", "pictures of teapot", "pictures of pots alone")
+    assert replace(classes, words={}).words_of("cake") == Words("cake", "pictures of cake", "other pictures")

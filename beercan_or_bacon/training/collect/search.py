@@ -194,7 +194,7 @@ async def commons(server: Server, query: str, cursor: int = 0) -> Page:
     found = [
         Candidate(
             about.url, page.title.removeprefix("File:"), about.descriptionurl, about.extmetadata.artist,
-            about.extmetadata.licence, tuple(about.extmetadata.categories.split("|")),
+            about.extmetadata.licence, tuple(filter(None, about.extmetadata.categories.split("|"))),
         )
         for page in sorted(pages, key=lambda page: page.index)
         for about in sift(CommonsPicture, page.imageinfo, odd)
