@@ -1,11 +1,23 @@
 """data/pictures.csv: what goes in comes out, and a reader never sees half of it."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
 from beercan_or_bacon.errors import DataError
-from beercan_or_bacon.training.table import COLUMNS, Record, author_of, read_table, write_table
+from beercan_or_bacon.training.table import (
+    COLUMNS,
+    Record,
+    Review,
+    append_review,
+    append_rows,
+    author_of,
+    overlay,
+    read_reviews,
+    read_table,
+    write_table,
+)
 
 RECORD = Record(
     "beer can", "beer can -chicken", "openverse", "http://example.org/a.jpg?x=1&y=2", "http://example.org/a",
@@ -59,3 +71,43 @@ def test_the_spellings_of_one_creator_are_one_author(spelling):
 
 def test_nobody_is_no_author():
     assert author_of(Record("bacon", "bacon", "commons", "http://example.org/a.jpg", creator=" ")) == ""
+
+
+def test_the_last_row_of_an_address_counts_and_half_a_row_does_not(tmp_path):
+    write_table(tmp_path, [RECORD])
+    append_rows(tmp_path, [replace(RECORD, reason="off-topic"), replace(RECORD, label="bacon")])
+    with (tmp_path / "pictures.csv").open("a") as file:
+        file.write("beer can,half a")
+    assert read_table(tmp_path) == [replace(RECORD, reason="off-topic"), replace(RECORD, label="bacon")]
+
+
+def test_the_last_decision_about_a_picture_counts_and_half_a_line_does_not(tmp_path):
+    assert read_reviews(tmp_path) == {}
+    append_review(tmp_path, "ab", "bacon", "drop")
+    last = append_review(tmp_path, "ab", "beer can", "keep")
+    with (tmp_path / "reviews.csv").open("a") as file:
+        file.write("cd,bacon,ke")
+    assert read_reviews(tmp_path) == {"ab": last}
+    other = append_review(tmp_path, "cd", "bacon", "")  # it starts a line of its own
+    assert read_reviews(tmp_path) == {"ab": last, "cd": other}
+    assert (last.label, last.decision, last.time[-6:]) == ("beer can", "keep", "+00:00")
+
+
+def test_a_decision_is_laid_over_the_records_of_its_picture():
+    bacon, other = replace(RECORD, label="bacon", decision=""), replace(RECORD, sha256="cd")
+    records = [RECORD, bacon, replace(RECORD, sha256=""), other]
+    kept = overlay(records, {"ab": Review("ab", "bacon", "keep")})
+    assert kept[0] == replace(RECORD, decision="drop", reason="review", score=0.0, reviewed=True)
+    assert kept[1] == replace(bacon, decision="keep", reason="review", score=1.0, reviewed=True)
+    assert kept[2:] == records[2:]
+    moved = overlay([RECORD, RECORD], {"ab": Review("ab", "neither", "keep")})  # found as it under none: the first
+    assert [(record.label, record.decision) for record in moved] == [("neither", "keep"), ("beer can", "drop")]
+    dropped = overlay(records, {"ab": Review("ab", "bacon", "drop")})
+    assert [record.decision for record in dropped] == ["drop", "drop", "keep", "keep"]
+
+
+def test_a_decision_taken_back_leaves_the_picture_undecided():
+    before = replace(RECORD, label="neither", decision="keep", reason="review", score=1.0)
+    (after,) = overlay([before], {"ab": Review("ab", "beer can", "")})
+    assert after == replace(before, label="beer can", decision="", reason="", score=None)
+    assert overlay([RECORD], {"ab": Review("ab", "bacon", "")}) == [RECORD]  # the machine's own stays
