@@ -55,8 +55,9 @@ def scrape(
         try:
             asyncio.run(stage.run())
         finally:
-            write_table(data, stage.records.values())
-            write_attribution(data, stage.records.values())
+            records = in_order(classes, stage.records.values())
+            write_table(data, records)
+            write_attribution(data, records)
     except* OSError as errors:
         raise DataError(f"{data} cannot be written ({errors.exceptions[0]}).") from None
     print(summary(stage.records.values(), [(label, name) for label in classes.searches for name in servers]))
@@ -210,6 +211,12 @@ class Scrape:
                 left[host.netloc] += 1
         for host, count in left.items():
             self.troubles.append(f"{host} stopped answering: {count} pictures are left.")
+
+
+def in_order(classes: Classes, records: Iterable[Record]) -> list[Record]:
+    """Records by label and address: what is made of them is the same, in whatever order they came."""
+    place = {label: number for number, label in enumerate(classes.searches)}
+    return sorted(records, key=lambda record: (place.get(record.label, len(place)), record.label, record.url))
 
 
 def say(sentence: str) -> None:
