@@ -26,6 +26,7 @@ if __name__ == "__main__":
     workers.start("quick")  # while the modules below are loaded
 from beercan_or_bacon.errors import ServerError
 from beercan_or_bacon.serving.classifier import Classifier
+from beercan_or_bacon.serving.examples import examples_of
 from beercan_or_bacon.serving.hub import choose_model
 from beercan_or_bacon.serving.keep import open_keeper
 from beercan_or_bacon.serving.page import build_page
@@ -48,7 +49,7 @@ def main() -> None:
     keeper = open_keeper(os.environ)
     page = build_page(
         classifier,
-        examples=sorted((HERE / "examples").glob("*.jpg")),
+        examples=examples_of(source.folder, HERE / "model" / "examples", HERE / "examples"),
         model=f"{source.name} {source.revision}".strip(),
         note=source.note,
         keeps=keeper.where if keeper else "",

@@ -77,15 +77,19 @@ def fit(args: argparse.Namespace) -> None:
 def export(args: argparse.Namespace) -> None:
     """data/fit/ -> the published model folder."""
     from beercan_or_bacon.training.learn.export import export
+    from beercan_or_bacon.training.learn.gallery import write_examples
 
-    export(load_classes(args.classes), args.data, args.out)
+    classes = load_classes(args.classes)
+    export(classes, args.data, args.out)
+    write_examples(classes, args.data, args.out, own=HERE / "examples")
 
 
 def embed(args: argparse.Namespace) -> None:
     """A model folder -> the page as static files: the classifier runs in the reader's browser."""
+    from beercan_or_bacon.serving.examples import examples_of
     from beercan_or_bacon.training.publish.static import build_embed
 
-    out = build_embed(args.model, args.out, sorted((HERE / "examples").glob("*.jpg")))
+    out = build_embed(args.model, args.out, examples_of(args.model, HERE / "examples"))
     print(f"The page is in {out}. Any web server will do; to look at it: python -m http.server -d {out}")
 
 

@@ -66,9 +66,9 @@ def embed_html(title: str) -> str:
 def about_html(about: Description, model: str, keeps: str = "") -> str:
     """The About part: how to read the bars, what becomes of a picture, and the facts."""
     how = (
-        "<p>Each thing gets a yes or no of its own: that is why a picture can be both, or neither. The line on a bar "
-        "is where no turns into yes. The pictures you drop here are deleted within minutes, and nobody keeps them"
-        f"{f', but for those that you say were wrong: they are kept {escape(keeps)}' if keeps else ''}.</p>"
+        "<p>Each thing gets a yes or no of its own: that is why a picture can be more than one of them, or none. The "
+        "line on a bar is where no turns into yes. The pictures you drop here are deleted within minutes, and nobody "
+        f"keeps them{f', but for those that you say were wrong: they are kept {escape(keeps)}' if keeps else ''}.</p>"
     )
     return f'<details class="bcob-more"><summary>About</summary>{how}{facts_html(about, model)}</details>'
 

@@ -20,6 +20,7 @@ from PIL import Image, ImageChops, ImageOps
 from ..errors import PictureError
 from .about import about_html, embed_html, known_html, links_html
 from .classifier import Classifier, Description, InputRule, Prediction
+from .examples import credits_html
 from .keep import answers
 from .pictures import KEEP_SIDE, MAX_BYTES, TOO_LARGE, read_picture
 from .uploads import UploadsOnly, open_upload
@@ -252,5 +253,5 @@ def examples_html(examples: list[Path]) -> str:
         )
     return (
         '<p class="bcob-examples-title">No picture at hand? Try one of these.</p>'
-        f'<div class="bcob-examples">{"".join(buttons)}</div>'
+        f'<div class="bcob-examples">{"".join(buttons)}</div>{credits_html(examples)}'
     )

@@ -40,6 +40,7 @@ class Classes:
     searches: label (or "neither") -> its search terms, in the order in which they are asked.
     groups: the same searches of "neither", by kind; each stands in one group alone.
     words: label -> how it is spoken of, where the file says so.
+    emoji: of the page's Space on the Hub; "" for one that fits any words.
     """
 
     labels: tuple[str, ...]
@@ -48,6 +49,7 @@ class Classes:
     tagline: str
     groups: tuple[Group, ...] = ()
     words: dict[str, Words] = field(default_factory=dict)
+    emoji: str = ""
 
     def words_of(self, label: str) -> Words:
         """How a label is spoken of: what the file does not say is made of the label and its groups' names."""
@@ -78,7 +80,8 @@ def load_classes(path: Path) -> Classes:
     labels = tuple(searches)
     title = file.title or " or ".join(labels)
     words = {table.label: Words(*map(one_line, (table.one, table.many, table.others))) for table in file.classes}
-    return Classes(labels, searches | {NEITHER: in_turn(groups)}, title, file.tagline, tuple(groups), words)
+    searches[NEITHER] = in_turn(groups)
+    return Classes(labels, searches, title, file.tagline, tuple(groups), words, file.emoji.strip())
 
 
 def either(names: Sequence[str]) -> str:

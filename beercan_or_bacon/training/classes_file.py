@@ -96,6 +96,7 @@ class FileTable(Table):
 
     title: str = ""
     tagline: str = ""
+    emoji: str = ""
     classes: list[ClassTable] = Field([], alias="class")
     neither: NeitherTable
 

@@ -1,5 +1,6 @@
 """train.py space: what is uploaded, what is set, what is said; and that what was uploaded starts and answers."""
 
+import json
 import os
 import shutil
 import socket
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from gradio_client import Client, handle_file
 from hub_server import Hub
+from PIL import Image
 
 import train
 from beercan_or_bacon.training.publish import model as publishing
@@ -113,6 +115,48 @@ def test_a_paid_plan_is_explained_with_the_ways_around_it(hub, run):
     assert "paid plans" in err
     assert "--hardware zero-a10g" in err
     assert "--static" in err
+
+
+def described(model, **words):
+    path = model / "classifier.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | words))
+
+
+def test_a_space_of_other_words_shows_nothing_of_ours(hub, run, tmp_path):
+    model = tmp_path / "model"
+    described(model, labels=["pizza", "sushi"], emoji="🍣", title="Pizza or sushi?", tagline="Lunch.")
+    run("space", "--space", SPACE)
+    files = hub.repos[f"spaces/{SPACE}"].head.files
+    assert not [path for path in files if "examples/" in path]
+    assert header(hub)["emoji"] == "🍣"
+    assert header(hub)["short_description"] == "Pizza, sushi, both or neither, and how sure it is."
+    assert "bacon" not in files["README.md"].decode().casefold().replace("beercan_or_bacon", "")
+
+    (model / "examples").mkdir()
+    for name in ("pizza_1.jpg", "sushi_1.jpg"):
+        Image.new("RGB", (40, 30)).save(model / "examples" / name)
+    (model / "examples" / "credits.json").write_text("{}")
+    described(model, emoji="")
+    run("space", "--space", SPACE)
+    files = hub.repos[f"spaces/{SPACE}"].head.files
+    assert {path for path in files if "examples/" in path} == {
+        f"model/examples/{name}" for name in ("pizza_1.jpg", "sushi_1.jpg", "credits.json")
+    }
+    assert header(hub)["emoji"] == space.EMOJI
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["cat", "dog", "cow"], "Cat, dog, cow or neither, and how sure it is."),
+        (["a very long label", "an even longer label"], "A very long label, an even longer label or neither?"),
+        (["x" * 40, "y" * 40], "Which of 2 things a picture shows, and how sure."),
+    ],
+)
+def test_what_a_space_says_in_sixty_characters(labels, said, hub, run, tmp_path):
+    described(tmp_path / "model", labels=labels, thresholds=[0.5] * len(labels), close=[[0.4, 0.6]] * len(labels))
+    run("space", "--space", SPACE)
+    assert header(hub)["short_description"] == said
 
 
 def test_hardware_is_asked_for(hub, run):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.ours
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PICTURES = sorted(EXAMPLES.glob("*.jpg"))
 LEAST = {"beer_can": 2, "bacon": 2, "both": 1, "neither": 2}  # pictures by the verdict that their name begins with

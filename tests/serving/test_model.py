@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from beercan_or_bacon.serving.classifier import NEITHER, Classifier
 from beercan_or_bacon.serving.pictures import open_picture
 
+pytestmark = pytest.mark.ours
 ROOT = Path(__file__).parents[2]
 
 

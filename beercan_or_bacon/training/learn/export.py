@@ -54,7 +54,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         raise DataError(f"The fit in {data} tells {known}; the words are {asked} now. Run `python train.py fit` first.")
     evaluation = evaluation_of(settings.get("evaluation", {}))
     out = Path(out)
-    mark = stage_key(version=VERSION, fit=settings, title=classes.title, tagline=classes.tagline)
+    mark = stage_key(version=VERSION, fit=settings, words=(classes.title, classes.tagline, classes.emoji))
     if exported_mark(out) == mark:
         print("export: nothing has changed since the last one.")
         return
@@ -81,7 +81,8 @@ def export(classes: Classes, data: Path, out: Path) -> None:
 def describe(classes: Classes, settings: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]:
     """classifier.json: what a model says of itself."""
     return {
-        "format": 1, "title": classes.title, "tagline": classes.tagline, "labels": settings["labels"],
+        "format": 1, "title": classes.title, "tagline": classes.tagline, "emoji": classes.emoji,
+        "labels": settings["labels"],
         "thresholds": [round(threshold, 4) for threshold in evaluation.thresholds],
         "close": [[round(low, 4), round(high, 4)] for low, high in evaluation.close],
         "input": settings["input"],

@@ -14,16 +14,18 @@ from ...errors import HubError
 from ...serving.about import iframe_snippet
 from ...serving.check import MAX_BYTES, check_model
 from ...serving.classifier import Description
+from ...serving.examples import CREDITS, examples_of
 from .model import Commit, commit_files, create, read_pushed, told
 from .static import Place, build_embed
 
 ROOT = Path(__file__).parents[3]
 # What app.py needs, and nothing that trains.
 NEEDED = (
-    "app.py", "requirements.txt", "LICENSE", "NOTICE", "examples/*.jpg", "beercan_or_bacon/__init__.py",
+    "app.py", "requirements.txt", "LICENSE", "NOTICE", "beercan_or_bacon/__init__.py",
     "beercan_or_bacon/errors.py", "beercan_or_bacon/serving/**/*.py", "beercan_or_bacon/serving/*.css",
     "beercan_or_bacon/serving/*.js",
 )  # fmt: skip
+EMOJI = "🔎"  # of a model whose classes.toml names none; the Hub asks for one
 PAID = (
     "The Hub creates a Gradio Space on a CPU only for paid plans. Without one: --hardware zero-a10g (a free account "
     "has two such Spaces), or --static (the same classifier in the reader's browser: free, and never asleep)."
@@ -93,7 +95,11 @@ def pinned_model(repo: str | None, data: Path) -> Pinned | None:
 def gradio_files(model: Path) -> dict[str, Path | bytes]:
     """app.py and what it needs: path in the Space -> file here."""
     files = {path.relative_to(ROOT).as_posix(): path for pattern in NEEDED for path in sorted(ROOT.glob(pattern))}
-    return files | {f"model/{name}": model / name for name in MAX_BYTES}
+    files |= {f"model/{name}": model / name for name in MAX_BYTES}
+    pictures = examples_of(model, ROOT / "examples")
+    place = "model/examples" if pictures and pictures[0].parent.parent == model else "examples"
+    credited = [path for path in (pictures[0].parent / CREDITS,) if path.exists()] if pictures else []
+    return files | {f"{place}/{path.name}": path for path in [*pictures, *credited]}
 
 
 def place_of(space: str, pinned: Pinned | None) -> Place:
@@ -105,7 +111,7 @@ def place_of(space: str, pinned: Pinned | None) -> Place:
 
 def static_files(model: Path, folder: Path, place: Place) -> dict[str, Path | bytes]:
     """The page without a server, built into a folder: path in the Space -> file there."""
-    build_embed(model, folder, sorted((ROOT / "examples").glob("*.jpg")), place)
+    build_embed(model, folder, examples_of(model, ROOT / "examples"), place)
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
@@ -114,8 +120,10 @@ def readme(model: Path, pinned: Pinned | None, *, static: bool) -> str:
     about = Description.model_validate_json((model / "classifier.json").read_bytes())
     card = RepoCard.load(ROOT / "README.md")
     header = card.data
+    ours = header.emoji if header.title == about.title else EMOJI
+    header.emoji = (about.model_extra or {}).get("emoji") or ours
     header.title = about.title
-    header.short_description = f"{', '.join(about.labels)} or neither? And how sure is it?"[:60]
+    header.short_description = short_description(about)
     if static:
         header.sdk, header.app_file = "static", "index.html"
         for key in ("sdk_version", "python_version"):
@@ -128,6 +136,15 @@ def readme(model: Path, pinned: Pinned | None, *, static: bool) -> str:
             header.preload_from_hub = [f"{pinned.repo} {','.join(MAX_BYTES)} {pinned.sha}"]
     card.text = f"\n# {about.title}\n\n{about.tagline}\n"
     return str(card)
+
+
+def short_description(about: Description) -> str:
+    """What the Space answers, in the 60 characters that the Hub takes."""
+    names, both = ", ".join(about.labels), ", both" if len(about.labels) == 2 else ""
+    for said in (f"{names}{both} or neither, and how sure it is.", f"{names} or neither?"):
+        if len(said) <= 60:
+            return said[0].upper() + said[1:]
+    return f"Which of {len(about.labels)} things a picture shows, and how sure."
 
 
 def set_variables(space: str, wanted: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from PIL import Image
 from ...errors import EmbedError
 from ...serving.about import facts_html, iframe_snippet, known_html
 from ...serving.classifier import Classifier, Description
+from ...serving.examples import credits_html
 from ...serving.preview import preview_picture
 from ..files import write_whole
 
@@ -62,7 +63,7 @@ def build_embed(model: Path, out: Path, examples: list[Path], place: Place | Non
         shutil.copytree(PAGE, building, ignore=shutil.ignore_patterns("*.md"))
         for name in SHARED:
             shutil.copyfile(SERVING / name, building / name)
-        _write_page(building / "index.html", about, place or Place())
+        _write_page(building / "index.html", about, place or Place(), credits_html(examples))
         (building / "preview.jpg").write_bytes(preview_picture(about, examples))
         for name in ("classifier.json", "model.onnx"):
             shutil.copyfile(model / name, building / name)
@@ -76,13 +77,14 @@ def build_embed(model: Path, out: Path, examples: list[Path], place: Place | Non
     return out
 
 
-def _write_page(path: Path, about: Description, place: Place) -> None:
+def _write_page(path: Path, about: Description, place: Place, credits: str) -> None:
     """Put the model's words into the page, and the hash of its one inline script, which the page's policy names."""
     page = path.read_text(encoding="utf-8")
     script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)[1]
     words = {
         "title": escape(about.title),
         "tagline": escape(about.tagline),
+        "credits": credits,
         "about": facts_html(about, "the one in this page"),
         "known": known_html(about),
         "address": escape(place.address),
