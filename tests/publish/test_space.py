@@ -173,12 +173,12 @@ def test_a_space_of_another_kind_is_not_overwritten(hub, run):
 
 
 def test_a_static_space(hub, run, monkeypatch):
-    def build_embed(model, out, examples):  # noqa: ARG001 - the real one fetches a runtime from npm; tests/test_embed.py
+    def build_embed(model, out, examples, place):  # noqa: ARG001 - the real one fetches a runtime from npm; test_embed.py
         out.mkdir()
         (out / "index.html").write_text("<title>Blue or red?</title>")
         shutil.copy(model / "model.onnx", out)
 
-    monkeypatch.setattr("beercan_or_bacon.training.publish.static.build_embed", build_embed)
+    monkeypatch.setattr(space, "build_embed", build_embed)
     status, out, _ = run("space", "--space", SPACE, "--static")
     assert status == 0
     assert set(hub.repos[f"spaces/{SPACE}"].head.files) == {".gitattributes", "README.md", "index.html", "model.onnx"}
