@@ -119,7 +119,7 @@ FIELDS = [
         'label = "cake"\nzzz = 1',
         "“zzz” is not known. What may stand here: label, many, one, others, search.",
     ),
-    ("title =", "colour =", "“colour” is not known. What may stand here: class, neither, tagline, title."),
+    ("title =", "colour =", "“colour” is not known. What may stand here: class, emoji, neither, tagline, title."),
     ('"Tea, cake or both?"', "3", "title is 3, not a text"),
     ("[neither]", "[niether]", "“niether” is not known. Is “neither” meant?"),
     ('[[class]]\nlabel = "cake"', '[[classs]]\nlabel = "cake"', "“classs” is not known. Is “class” meant?"),

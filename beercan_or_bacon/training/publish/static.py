@@ -25,6 +25,7 @@ from ...serving.classifier import Classifier, Description
 from ...serving.examples import credits_html
 from ...serving.preview import preview_picture
 from ..files import write_whole
+from ..stage_key import sha256_of
 
 PAGE = Path(__file__).parents[3] / "embed"
 SERVING = Path(__file__).parents[2] / "serving"
@@ -35,6 +36,7 @@ RUNTIME_VERSION = "1.30.0"
 RUNTIME_URL = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{RUNTIME_VERSION}.tgz"
 RUNTIME_SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # base64
 
+BUILT = "built.json"  # what a build wrote, so that the next one deletes that and nothing else
 THUMBNAIL = 160  # pixels, the longer side
 
 
@@ -54,8 +56,8 @@ def build_embed(model: Path, out: Path, examples: list[Path], place: Place | Non
     Raises ModelError for a model that cannot serve and EmbedError for anything else that is in the way.
     """
     about = Classifier(model).description
-    if out.exists() and any(out.iterdir()) and not (out / "files.js").exists():
-        raise EmbedError(f"{out} holds other files. Give --out a new or an empty folder.")
+    if strangers := not_ours(out):
+        raise EmbedError(f"{out} holds other files, {strangers[0]} for one. Give --out a new or an empty folder.")
     tarball = runtime_tarball()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
@@ -70,11 +72,29 @@ def build_embed(model: Path, out: Path, examples: list[Path], place: Place | Non
         _unpack_runtime(tarball, building / "runtime")
         shown = _copy_examples(examples, building / "examples")
         _list_files(building, shown)
+        (building / BUILT).write_text(json.dumps(hashes_in(building), indent=1), encoding="utf-8")
         building.chmod(0o755)
         if out.exists():
             shutil.rmtree(out)
         building.rename(out)
     return out
+
+
+def hashes_in(folder: Path) -> dict[str, str | None]:
+    """The files of a folder, by their paths in it, and the sha256 of each."""
+    files = sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+    return {path.relative_to(folder).as_posix(): sha256_of(path) if path.is_file() else None for path in files}
+
+
+def not_ours(folder: Path) -> list[str]:
+    """The files of a folder that no build of the static page has written there as they are now."""
+    try:
+        built = json.loads((folder / BUILT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        built = {}
+    built = built if isinstance(built, dict) else {}
+    there = hashes_in(folder) if folder.is_dir() else {}
+    return [name for name, sha256 in there.items() if name != BUILT and (sha256 is None or built.get(name) != sha256)]
 
 
 def _write_page(path: Path, about: Description, place: Place, credits: str) -> None:
