@@ -14,6 +14,7 @@ import importlib.metadata
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,16 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 HERE = Path(__file__).parent
-PORTS = {"ours": 7911, "fastai": 7912, "empty": 7913}
+
+
+def free_port() -> int:
+    """A port that nothing listens on: another benchmark may run beside this one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+PORTS = {name: free_port() for name in ("ours", "fastai", "empty")}
 CLIENTS = 32
 ROUNDS = 40  # predictions each for a median
 

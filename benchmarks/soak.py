@@ -20,9 +20,9 @@ from pathlib import Path
 
 import httpx
 import psutil
-from page import HERE, draw, post, predict, serve
+from page import HERE, draw, free_port, post, predict, serve
 
-PORT = 7914  # of the container
+PORT = free_port()  # of the container
 PODMAN = ["podman", "--runtime", "runc"]
 # as in compose.yaml; files and processes, for machines where Podman may not raise these limits
 LIMITS = ["--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges",
@@ -49,6 +49,7 @@ class Soak:
                         self.answers += 1
                     except Exception as error:
                         self.errors.append(repr(error))
+                        time.sleep(1)
                     asked += 1
 
         self.threads = [threading.Thread(target=visit, args=(number,)) for number in range(clients)]
