@@ -11,6 +11,7 @@ When that model cannot be had, or is not what it should be, model/ serves and th
 """
 
 import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -18,6 +19,8 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+with contextlib.suppress(AttributeError, OSError):  # glibc's, by default, is a heap for each of many threads
+    ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX: what each once held it keeps
 gc.disable()  # what is made while the page starts is there to stay; looking for garbage in it takes a sixth of the time
 
 from beercan_or_bacon.serving.pictures import workers

@@ -25,7 +25,7 @@ from . import __version__
 from .errors import BeerCanOrBaconError, PictureError
 from .serving.classifier import Classifier, Prediction, as_json
 from .serving.hub import find_model
-from .serving.pictures import open_picture
+from .serving.pictures import open_picture, workers
 
 EMBEDDED = Path(__file__).parent.parent / "model"
 ENDINGS = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     how.add_argument("--json", action="store_true", help="one JSON line a picture")
     how.add_argument("--csv", action="store_true", help="a table with a row a picture")
     args = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show costs no answers
+    workers.start("quick")  # while the model is loaded
     try:
         classifier = Classifier(model_folder(args.model))
     except BeerCanOrBaconError as error:
@@ -117,4 +120,10 @@ def row(*fields: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # who reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not written yet, at the end
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

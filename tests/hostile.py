@@ -1,6 +1,7 @@
 """Files that are built to hurt who decodes them: a script each, no file of others.
 
 HOSTILE: name -> what makes the file. Small files that ask for gigabytes or minutes, and large ones at every limit.
+GOOD: name -> a JPEG that only looks broken.
 """
 
 from __future__ import annotations
@@ -223,4 +224,35 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "50-megapixels-alpha.png": lambda: png(7070, 7070, 16, 6, zeros((8 * 7070 + 1) * 7070)),
     "50-megapixels.tif": large("TIFF", 7070, 7070, compression="tiff_deflate"),
     "50-megapixels.gif": large("GIF", 7070, 7070, "P"),
+}
+
+
+# What looks odd and is good: every browser shows it
+
+
+def photoshop(broken: bytes) -> bytes:
+    return b"Photoshop 3.0\0" + broken
+
+
+PLAIN = written("JPEG", quality=88)
+TRAILER = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x08" * 2_000_000  # a film: to it, a JPEG's markers are any bytes
+# name -> a JPEG that every browser shows, and the decoder reads as its twin, PLAIN
+GOOD = {
+    "motion photo": PLAIN + TRAILER,
+    "large profile": with_segments(
+        [(0xE2, b"ICC_PROFILE\0" + bytes([n + 1, 110]) + bytes(65000)) for n in range(110)], PLAIN
+    ),
+    "much XMP": with_segments([(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(65000))] * 200, PLAIN),
+    "broken Photoshop block": with_segments([(0xED, photoshop(b"8BIM\x04\x04"))], PLAIN),
+    "Photoshop block beyond its end": with_segments([(0xED, photoshop(b"8BIM\x04\x04\0\0\xff\xff\xff\xff"))], PLAIN),
+    "cut-short APP14": with_segments([(0xEE, b"Adobe")], PLAIN),
+    "cut-short JFIF": with_segments([(0xE0, b"JFIF\0")], PLAIN),
+    "broken EXIF": with_segments([(0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xff")], PLAIN),
+    "broken pictures behind": with_segments([(0xE2, b"MPF\0II*\0\xff\xff\xff\xff")], PLAIN),
+    "junk between segments": PLAIN[:20] + b"junk, no marker" + PLAIN[20:],
+    "stuffed junk": PLAIN[:20] + b"\xff\0\xff\0ab" + PLAIN[20:],
+    "fill bytes": PLAIN[:20] + b"\xff" * 5000 + PLAIN[20:],
+    "lone markers": PLAIN[:20] + b"\xff\x01\xff\xd0" + PLAIN[20:],
+    "length of nothing": PLAIN[:20] + b"\xff\xe5\0\0" + PLAIN[20:],
+    "a comment that looks like scans": with_segments([(0xFE, b"\xff\xda" * 30000)], PLAIN),
 }

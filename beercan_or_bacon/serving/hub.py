@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+import os
 import re
 import threading
 from concurrent.futures import Future
@@ -74,7 +75,7 @@ def find_model(model: str, revision: str = "", answer: float = 10.0, arrival: fl
     answer, arrival: seconds to wait for the Hub to say what the repository holds, and for its files (None: no limit).
     Raises HubError when it cannot be had, ModelError when it cannot serve.
     """
-    if Path(model).is_dir():
+    if os.path.isdir(model):  # Path's raises for a name that is too long
         source = Source(Path(model), model)
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         source = pull(model, revision or "main", answer, arrival)

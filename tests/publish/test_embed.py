@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import COLOURS, write_tiny_model
+from hostile import GOOD, PLAIN
 from PIL import Image, ImageDraw
 from static_site import VERDICTS, Site, answer, choose, visit
 
@@ -79,6 +80,16 @@ def test_rotation_and_transparency_are_pythons(page, tmp_path, folder):
     picture.save(clear)
     for path in (turned, clear):
         assert difference(choose(page, path), classifier.predict(open_picture(path))) <= 0.005
+
+
+def test_jpegs_that_only_look_broken_are_answered_as_their_clean_twins(page, tmp_path, folder):
+    (plain := tmp_path / "plain.jpg").write_bytes(PLAIN)
+    expected = Classifier(folder).predict(open_picture(plain))
+    for name, content in GOOD.items():
+        (odd := tmp_path / "odd.jpg").write_bytes(content)
+        prediction = choose(page, odd)
+        assert prediction["verdict"] == expected.verdict == "bacon", name
+        assert difference(prediction, expected) <= 0.005, name
 
 
 def give_file(page, event: str, path: Path) -> None:

@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 
 import pytest
 from conftest import ROOT
@@ -100,3 +101,57 @@ def test_a_bar_on_a_terminal_and_none_elsewhere(draw, tiny_model):
     os.close(ours)
     assert len(done.stdout.splitlines()) == 3
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stderr == b""
+
+
+def run(arguments: list, prefix: Sequence[str] = (), **how) -> subprocess.CompletedProcess:
+    """The command line in a process of its own."""
+    command = [*prefix, sys.executable, "-m", "beercan_or_bacon", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, **how)
+
+
+def test_a_picture_from_a_pipe(draw, tiny_model):
+    done = run(["/dev/stdin", "--model", tiny_model, "--json"], input=draw("bacon").read_bytes())
+    assert json.loads(done.stdout)["verdict"] == "bacon"
+    done = run(["/dev/stdin", "--model", tiny_model, "--json"], input=b"")
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert "is empty" in json.loads(done.stdout)["error"]
+
+
+def test_a_name_that_the_terminal_cannot_show_costs_no_answers(draw, tmp_path, tiny_model):
+    names = [draw("bacon", "Brät 🥓.jpg"), draw("both", "b.jpg"), os.fsencode(draw("bacon", "c.jpg")) + b"\xff.jpg"]
+    os.rename(os.fsencode(tmp_path / "c.jpg"), names[2])
+    done = run([*names, "--model", tiny_model], env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [line.split(b"(")[0].split(b": ")[1].strip() for line in done.stdout.splitlines()] == [
+        b"bacon", b"both", b"bacon",
+    ]  # fmt: skip
+
+
+def test_what_is_no_file_is_called_what_it_is(tmp_path, tiny_model):
+    (tmp_path / "closed.jpg").write_bytes(b"x")
+    (tmp_path / "closed.jpg").chmod(0)
+    # root without its capabilities may read no more than anyone else
+    prefix = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    names = [tmp_path / "none.jpg", tmp_path / "closed.jpg", "x" * 5000]
+    done = run([*names, "--model", tiny_model], prefix=prefix, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+    none, closed, long = done.stdout.splitlines()
+    assert "There is no file" in none
+    assert "permissions do not allow it" in closed
+    assert long.endswith("File name too long.")
+
+
+@pytest.mark.parametrize("model", ["x" * 300, "x/" + "y" * 300, "\0", "/" * 5000])
+def test_a_model_that_cannot_be_is_said_in_a_sentence(model, hub, draw, capsys):  # noqa: ARG001
+    assert main([str(draw("bacon")), f"--model={model}"]) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert error.strip().endswith(".")
+
+
+def test_who_reads_may_leave(draw, tiny_model):
+    pictures = " ".join([str(draw("bacon"))] * 50)
+    command = f"{sys.executable} -m beercan_or_bacon {pictures} --model {tiny_model} | head -1"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, check=True, timeout=120)
+    assert done.stdout.count(b"\n") == 1
+    assert done.stderr == b""

@@ -9,7 +9,7 @@ import httpx
 import psutil
 import pytest
 from conftest import Server
-from hostile import HOSTILE, with_segments, written
+from hostile import GOOD, HOSTILE, PLAIN, written
 
 MEMORY = 600e6  # bytes that the page and its decoders hold together, pages they share counted once
 LARGE = tuple(name for name in HOSTILE if "megapixels" in name or "line" in name or "column" in name)
@@ -68,34 +68,6 @@ def test_nobody_else_notices(server, name):
     assert answer.status_code in (200, 400), answer.text
     assert set(answer.json()) in ({"error"}, {"verdict", "labels", "probabilities"})
     assert neighbour.memory < MEMORY, f"{neighbour.memory / 1e6:.0f} MB"
-
-
-def photoshop(broken: bytes) -> bytes:
-    return b"Photoshop 3.0\0" + broken
-
-
-PLAIN = written("JPEG", quality=88)
-TRAILER = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x08" * 2_000_000  # a film: to it, a JPEG's markers are any bytes
-# name -> a JPEG that every browser shows, and the decoder reads as its twin, PLAIN
-GOOD = {
-    "motion photo": PLAIN + TRAILER,
-    "large profile": with_segments(
-        [(0xE2, b"ICC_PROFILE\0" + bytes([n + 1, 110]) + bytes(65000)) for n in range(110)], PLAIN
-    ),
-    "much XMP": with_segments([(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(65000))] * 200, PLAIN),
-    "broken Photoshop block": with_segments([(0xED, photoshop(b"8BIM\x04\x04"))], PLAIN),
-    "Photoshop block beyond its end": with_segments([(0xED, photoshop(b"8BIM\x04\x04\0\0\xff\xff\xff\xff"))], PLAIN),
-    "cut-short APP14": with_segments([(0xEE, b"Adobe")], PLAIN),
-    "cut-short JFIF": with_segments([(0xE0, b"JFIF\0")], PLAIN),
-    "broken EXIF": with_segments([(0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xff")], PLAIN),
-    "broken pictures behind": with_segments([(0xE2, b"MPF\0II*\0\xff\xff\xff\xff")], PLAIN),
-    "junk between segments": PLAIN[:20] + b"junk, no marker" + PLAIN[20:],
-    "stuffed junk": PLAIN[:20] + b"\xff\0\xff\0ab" + PLAIN[20:],
-    "fill bytes": PLAIN[:20] + b"\xff" * 5000 + PLAIN[20:],
-    "lone markers": PLAIN[:20] + b"\xff\x01\xff\xd0" + PLAIN[20:],
-    "length of nothing": PLAIN[:20] + b"\xff\xe5\0\0" + PLAIN[20:],
-    "a comment that looks like scans": with_segments([(0xFE, b"\xff\xda" * 30000)], PLAIN),
-}
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -17,6 +17,7 @@ from .protocol import MAX_PARTS, Outcome, Refusal
 from .tiff import orientation_of, without_extras
 
 MAX_BLOCKS = 400_000  # a GIF's, of up to 255 bytes: 20 MB in full ones are 80,000
+MAX_RUNS = 1_000_000  # bytes of a BMP in runs, which Pillow takes apart in Python
 MAX_SCANS = 100  # of a JPEG; a progressive one has about 10, and each takes time again for next to no bytes
 
 
@@ -53,6 +54,8 @@ def strip(data: bytes) -> Bare:
     if data[4:8] == b"ftyp" and (name := _heif_or_avif(data[8 : max(16, _number(data, 0, 4))])):
         return Bare(name, _bmff(data))
     if data.startswith(b"BM"):
+        if data[30:31] in (b"\x01", b"\x02") and len(data) > MAX_RUNS:
+            raise Refusal(Outcome.ODD)
         return Bare("BMP", data, 1)
     raise Refusal(Outcome.UNREADABLE)
 

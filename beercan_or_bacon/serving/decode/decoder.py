@@ -36,7 +36,8 @@ BYTES_A_PIXEL = {"AVIF": 11, "WEBP": 17, "HEIF": 5}
 BYTES_A_PIXEL_ELSE = 4
 MAX_PIXELS = 50_000_000  # phones take photographs of 12, 24 and 48 megapixels
 MAX_LINE_PIXELS = 220_000_000  # of a JPEG decoded line by line, at an eighth; the largest phones reach 200 megapixels
-ROWS = 16  # of the small picture, made at a time
+ROWS = 16  # of the small picture, made at a time; fewer where they would be made of more pixels than STRIP
+STRIP = 1_000_000
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -158,8 +159,9 @@ def _flatten(pixels: Pixels, keep: int) -> Image.Image:
     """RGB on white; a large picture reduced, strip by strip, to save memory."""
     factor = max(1, max(pixels.width, pixels.height) // keep)
     flat = Image.new("RGB", (-(-pixels.width // factor), -(-pixels.height // factor)))
-    for top in range(0, flat.height, ROWS):
-        strip = pixels.strip(top * factor, min((top + ROWS) * factor, pixels.height))
+    rows = max(1, min(ROWS, STRIP // (pixels.width * factor)))
+    for top in range(0, flat.height, rows):
+        strip = pixels.strip(top * factor, min((top + rows) * factor, pixels.height))
         flat.paste(_to_rgb(strip, pixels.span).reduce(factor), (0, top))
     return flat
 

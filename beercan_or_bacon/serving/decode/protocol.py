@@ -30,7 +30,7 @@ class Lane:
 
 
 # Nearly all pictures are for the first. The page holds 250 MB and each process 14 of its own: together less than 600.
-LANES = {"quick": Lane(48_000_000, 0.5, 30_000_000), "large": Lane(270_000_000, 4.0, 220_000_000)}
+LANES = {"quick": Lane(40_000_000, 0.5, 30_000_000), "large": Lane(255_000_000, 4.0, 220_000_000)}
 
 
 class Outcome(IntEnum):
