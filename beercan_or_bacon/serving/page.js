@@ -5,6 +5,7 @@ const stage = element.closest("#bcob-stage");
 const page = element.closest(".gradio-container");
 const find = (selector) => element.querySelector(selector);
 const [word, words, where] = [".bcob-word", ".bcob-words", ".bcob-where"].map(find);
+const here = location.origin + location.pathname.replace(/\/$/, ""); // this page's own address, without its parameters
 const idle = { word: word.textContent, words: words.textContent };
 
 function show(answer) {
