@@ -26,7 +26,7 @@ PORT = free_port()  # of the container
 PODMAN = ["podman", "--runtime", "runc"]
 # as in compose.yaml; files and processes, for machines where Podman may not raise these limits
 LIMITS = ["--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges",
-    "--memory=1g", "--pids-limit=256",
+    "--memory=1g", "--pids-limit=128",
           "--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096"]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ PAGE = "http://127.0.0.1:7860"  # of a container in its own network
 # as compose.yaml has it; the limits of files and processes are for machines where Podman may not raise them
 HARDENED = (
     "--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges",
-    "--memory=1g", "--pids-limit=256",
+    "--memory=1g", "--pids-limit=128",
     "--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096",
 )  # fmt: skip
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET, see setns(2)
