@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import pillow_heif
 from PIL import (
@@ -170,7 +171,7 @@ def _span(image: Image.Image) -> tuple[float, float] | None:
     """What is black and white in a picture of more than 8 bits of grey; Pillow's own conversion clips at 255."""
     if image.mode.startswith("I;16"):
         return 0, 65535
-    return image.getextrema() if image.mode in ("I", "F") else None
+    return cast(tuple[float, float], image.getextrema()) if image.mode in ("I", "F") else None  # they have one band
 
 
 def _to_rgb(image: Image.Image, span: tuple[float, float] | None) -> Image.Image:

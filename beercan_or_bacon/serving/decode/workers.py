@@ -6,6 +6,7 @@ which there is one, so that large pictures take turns and nobody else waits for 
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import subprocess
@@ -14,7 +15,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from .protocol import ANSWER, FORMATS, READY, REQUEST, Outcome
 
@@ -71,7 +72,9 @@ class Worker:
             env={**environment, "PYTHONPATH": path, "MALLOC_ARENA_MAX": "1"},
         )
         self.started = False
-        for pipe in (self.process.stdin, self.process.stdout):
+        # FileIO, as nothing is buffered
+        self._requests, self._answers = cast(io.FileIO, self.process.stdin), cast(io.FileIO, self.process.stdout)
+        for pipe in (self._requests, self._answers):
             with suppress(NameError, AttributeError, OSError):  # Linux; not more than a user may have
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
@@ -109,13 +112,13 @@ class Worker:
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            view = view[self.process.stdin.write(view) :]
+            view = view[self._requests.write(view) :]
 
     def _receive(self, size: int) -> bytearray:
         parts = bytearray(size)
         view = memoryview(parts)
         while view:
-            got = self.process.stdout.readinto(view)
+            got = self._answers.readinto(view)
             if not got:
                 raise Died
             view = view[got:]
@@ -125,7 +128,7 @@ class Worker:
         """End it, now."""
         self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in (self._requests, self._answers):
             pipe.close()
 
 
@@ -166,19 +169,25 @@ class Workers:
         worker = self._idle[lane].get()
         try:
             worker = worker or Worker(lane)
-            return worker.ask(file, size, keep)
         except OSError:
+            self._idle[lane].put(None)
             raise CannotDecode from None
-        except BaseException as error:  # whatever it was, the next picture begins with a new process
-            started = worker.started
-            worker.kill()
-            worker = None
-            if not isinstance(error, Died):
-                raise
-            if not started:
+        whole = False
+        try:
+            answer = worker.ask(file, size, keep)
+            whole = True
+            return answer
+        except Died:
+            if not worker.started:
                 raise CannotDecode from None
-            with suppress(OSError):
-                worker = Worker(lane)
             return Answer(Outcome.TOO_MUCH)
         finally:
-            self._idle[lane].put(worker)
+            if not whole:  # whatever it was, the next picture begins with a new process
+                worker.kill()
+            self._idle[lane].put(worker if whole else self._another(lane, worker))
+
+    def _another(self, lane: str, dead: Worker) -> Worker | None:
+        """A new process, now, so that nobody waits for its start; none where the last one did not start either."""
+        with suppress(OSError):
+            return Worker(lane) if dead.started else None
+        return None
