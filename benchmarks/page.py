@@ -151,7 +151,8 @@ def predict(client: httpx.Client, picture: Path) -> None:
     data = [{"path": paths[0], "meta": {"_type": "gradio.FileData"}}]
     event = client.post("/gradio_api/call/predict", json={"data": data}).raise_for_status().json()["event_id"]
     answer = client.get(f"/gradio_api/call/predict/{event}").raise_for_status().text
-    if "event: complete" not in answer or "label" not in json.loads(answer.split("data: ", 1)[1])[0]:
+    _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats come before a late answer
+    if not complete or "label" not in json.loads(data)[0]:
         raise RuntimeError(answer)
 
 
