@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from .classes_file import NEITHER, one_line, read_tables
+from .classes_file import NEITHER as NEITHER
+from .classes_file import one_line, read_tables
 
 
 @dataclass(frozen=True)

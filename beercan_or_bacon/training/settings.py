@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from huggingface_hub import get_token
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils._validators import validate_repo_id
 
 from ..errors import SettingsError
 
@@ -23,7 +23,7 @@ NO_TOKEN = (
 
 def check_settings(args: argparse.Namespace, stages: Collection[str]) -> None:
     """Look at what these stages will read. Raises SettingsError, which names all that cannot work."""
-    mistakes = []
+    mistakes: list[str] = []
     if "scrape" in stages:
         for option, url in (("--openverse", args.openverse), ("--commons", args.commons)):
             mistakes += server(option, url) if url else ()

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..errors import DataError
 from .files import replacing
@@ -77,6 +77,8 @@ def author_of(record: Record) -> str:
 
 
 COLUMNS = tuple(field.name for field in fields(Record) if field.name != "reviewed")
+NUMBERS = ("bytes", "width", "height")
+WORDS = tuple(name for name in COLUMNS if name not in (*NUMBERS, "score"))
 REVIEW_COLUMNS = tuple(field.name for field in fields(Review))
 
 
@@ -93,13 +95,13 @@ def read_table(data: Path) -> list[Record]:
     try:
         rows = csv.DictReader(io.StringIO(text[: text.rfind(b"\n") + 1].decode("utf-8"), newline=""))
         records = [
-            Record(**{
-                **{name: row[name] for name in COLUMNS},
-                "bytes": int(row["bytes"]), "width": int(row["width"]), "height": int(row["height"]),
-                "score": float(row["score"]) if row["score"] else None,
-            })
+            replace(
+                Record(**dict[str, Any]({name: row[name] for name in WORDS})),
+                **dict[str, Any]({name: int(row[name]) for name in NUMBERS}),
+                score=float(row["score"]) if row["score"] else None,
+            )
             for row in rows
-        ]  # fmt: skip
+        ]
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is not a table this version wrote ({error}). Move it away and scrape again.") from None
     last = {(record.label, record.url): record for record in records}

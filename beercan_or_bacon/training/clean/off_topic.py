@@ -17,7 +17,7 @@ def similarity(looks: list[Look]) -> np.ndarray:
     peak = np.stack([look.peak for look in looks]).astype(np.float32)  # [n, channels]
     middle = np.stack([look.middle for look in looks]).astype(np.float32)  # [n, 2, channels]
     views = grid.mean((1, 2)), grid.reshape(len(grid), -1), peak, middle[:, 0], middle[:, 1]
-    return sum(gaussian(view) for view in views) / len(views)
+    return np.sum([gaussian(view) for view in views], axis=0) / len(views)
 
 
 def gaussian(features: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def drawn(features: np.ndarray, plain: np.ndarray, groups: np.ndarray) -> np.nda
     plain: float [n, 3], see `plainness`; the colours alone are a weak sign. The tenth of all pictures that they point
     to teaches the network's features what a drawing looks like; of those in doubt nothing is learnt.
     """
-    order = rank(sum(rank(column) for column in plain.T))
+    order = rank(np.sum([rank(column) for column in plain.T], axis=0))
     target = (order > 0.9).astype(float)
     weight = np.where(order > 0.9, np.sqrt(10), np.where(order < 0.7, 1.0, 0.0))
     return out_of_fold(features, target, weight, groups)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -149,8 +151,8 @@ def build_review(classes: Classes, data: Path) -> gr.Blocks:
             ahead = [desk.doubts[other].record for other in desk.left[1 : 1 + AHEAD]]
             return desk.tell(), picture_html(desk.data, doubt, ahead), doubt.record.sha256 if doubt else ""
 
-        def press(action, *inputs: gr.Textbox) -> dict:
-            def run(*values):
+        def press(action: Callable[..., None], *inputs: gr.Textbox) -> dict[str, Any]:
+            def run(*values: str) -> tuple[str, str, str]:
                 action(*values)
                 return show()
 

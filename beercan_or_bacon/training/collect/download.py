@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -93,7 +94,7 @@ class Host:
     throttles: int = 0  # in a row
     given_up: str = LOST  # why, if failures are that many
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.width = min(FIRST, self.limit)
         self.slots = asyncio.Semaphore(self.width)
 
@@ -125,7 +126,7 @@ class Downloader:
     Proxies from the environment are not used: behind one, nobody could tell which address is connected to.
     """
 
-    def __init__(self, data: Path, named: frozenset[str] = frozenset()):
+    def __init__(self, data: Path, named: frozenset[str] = frozenset()) -> None:
         self.folder = Path(data) / "pictures"
         self.named = named
         self.hosts: dict[str, Host] = {}
@@ -139,12 +140,12 @@ class Downloader:
         self.private = self._session(limit_per_host=PER_NAMED_HOST)
         return self
 
-    async def __aexit__(self, *error) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.public.close()
         await self.private.close()
         self.left.close()
 
-    def _session(self, **connector) -> aiohttp.ClientSession:
+    def _session(self, **connector: Any) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, **connector),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -177,6 +178,7 @@ class Downloader:
                         return await asyncio.to_thread(self._keep, part)
         except TryAgain as failure:
             raise Rejection(failure.reason, final=False) from None
+        raise AssertionError("asking again ends in a picture or an error")
 
     async def _once(self, address: URL, host: Host) -> Part:
         """One attempt, within its time; what went wrong becomes Rejection or TryAgain."""

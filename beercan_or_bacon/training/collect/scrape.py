@@ -15,6 +15,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
@@ -203,14 +204,14 @@ class Scrape:
         same pictures every time: both are in the table, and nobody's trouble.
         """
         gave = {urlsplit(r.url).netloc for r in self.records.values() if r.file}
-        left = Counter()
+        left: Counter[str] = Counter()
         for record in filter(self._pending, self.records.values()):
             host = urlsplit(record.url)
             named = host.hostname in self.named
             if (record.reason == LOST and (named or host.netloc in gave)) or (record.reason == UNREACHABLE and named):
                 left[host.netloc] += 1
-        for host, count in left.items():
-            self.troubles.append(f"{host} stopped answering: {count} pictures are left.")
+        for name, count in left.items():
+            self.troubles.append(f"{name} stopped answering: {count} pictures are left.")
 
 
 def in_order(classes: Classes, records: Iterable[Record]) -> list[Record]:
@@ -236,7 +237,7 @@ def present(record: Record, data: Path) -> Record:
     return replace(record, file="", sha256="", bytes=0, width=0, height=0, decision="", reason="", score=None)
 
 
-def outcome_of(record: Record) -> dict:
+def outcome_of(record: Record) -> dict[str, Any]:
     """What fetching its address gave, for another class's record of the same address; decisions are not shared."""
     if not record.file:
         return {"decision": record.decision, "reason": record.reason}
@@ -245,7 +246,7 @@ def outcome_of(record: Record) -> dict:
 
 def read_searches(data: Path) -> dict[Search, int | None]:
     """Where each search goes on, by data/searches.jsonl; None: it has been asked to its end."""
-    cursors = {}
+    cursors: dict[Search, int | None] = {}
     path = data / "searches.jsonl"
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
@@ -268,7 +269,7 @@ def summary(records: Iterable[Record], asked: Iterable[tuple[str, str]] = ()) ->
     asked: (label, provider) of all searches, so that those that found nothing have their line too. A picture that two
     providers found counts for the first.
     """
-    lines = {key: Counter() for key in asked}
+    lines: dict[tuple[str, str], Counter[str]] = {key: Counter() for key in asked}
     for record in records:
         line = lines.setdefault((record.label, record.provider), Counter())
         line["found"] += 1

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 from ddgs.engines import ENGINES as DDGS_ENGINES
@@ -63,7 +64,7 @@ class Server:
     session: aiohttp.ClientSession
     say: Callable[[str], None] = print
 
-    async def json(self, path: str, what: str, method: str = "GET", **request) -> dict:
+    async def json(self, path: str, what: str, method: str = "GET", **request: Any) -> dict[str, Any]:
         """What the server answers, patiently: waits as told when it is asked too often.
 
         what: what is asked of it, for the error message ("to search for ...").
@@ -83,8 +84,9 @@ class Server:
                 when = f"in {failure.after / 60:.0f} minutes" if failure.after else "later"
                 raise SearchError(f"{self.url} answers no more searches for now: ask again {when}.") from None
             raise SearchError(f"{self.url} cannot be asked ({failure.reason}).") from None
+        raise AssertionError("asking again ends in an answer or an error")
 
-    async def _json_once(self, path: str, what: str, method: str, **request) -> dict:
+    async def _json_once(self, path: str, what: str, method: str, **request: Any) -> dict[str, Any]:
         try:
             async with self.session.request(method, self.url + path, allow_redirects=False, **request) as response:
                 if response.status in PASSING:
@@ -222,13 +224,13 @@ def _ddgs_page(name: str, query: str, page: int) -> list[dict[str, object]]:
     """One page by a back-end of ddgs, without its silence: it takes any refusal (403, 429) for "nothing found"."""
     engine = DDGS_ENGINES["images"][name](timeout=20)
 
-    def request(*args, **kwargs) -> str:
+    def request(*args: Any, **kwargs: Any) -> str:
         response = engine.http_client.request(*args, **kwargs)
         if response.status_code != 200:
             raise DDGSException(f"http {response.status_code}")
         if "captcha" in response.text.lower():
             raise DDGSException("it wants to see a person")
-        return response.text
+        return str(response.text)
 
     engine.request = request
     try:

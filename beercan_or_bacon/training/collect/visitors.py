@@ -23,7 +23,8 @@ from ...errors import DataError
 from ..classes import NEITHER, Classes
 from ..files import write_whole
 from ..table import VISITOR, Record, read_table, write_table
-from .download import BYTES, Rejection, TryAgain, inspect
+from .download import BYTES, Rejection, inspect
+from .web import TryAgain
 
 MOST = 5000  # pictures of one source
 TABLE_BYTES = 5_000_000

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import tenacity
 
@@ -53,7 +54,7 @@ def is_public(address: str) -> bool:
     return all(is_public(str(ipv4)) for ipv4 in inner if ipv4)
 
 
-def public_socket(addr_info: tuple) -> socket.socket:
+def public_socket(addr_info: tuple[Any, ...]) -> socket.socket:
     """A socket for an address that is about to be connected to (`socket_factory` of aiohttp.TCPConnector).
 
     This is the last step before the connection, so names, literals in any notation, redirects and DNS answers that
@@ -77,7 +78,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def retrying(attempts: int, patience: float, say: Callable[[TryAgain, float], None] | None = None):
+def retrying(
+    attempts: int, patience: float, say: Callable[[TryAgain, float], None] | None = None
+) -> tenacity.AsyncRetrying:
     """Asks again after TryAgain: as long as the server says, else 0.5 s doubling to 8 s with jitter.
 
     attempts: how often to ask in all; patience: the longest wait (seconds) that a server may ask for: after that it is
@@ -87,7 +90,8 @@ def retrying(attempts: int, patience: float, say: Callable[[TryAgain, float], No
     backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
 
     def wait(state: tenacity.RetryCallState) -> float:
-        after = state.outcome.exception().after
+        failure = state.outcome.exception() if state.outcome else None
+        after = failure.after if isinstance(failure, TryAgain) else None
         return backoff(state) if after is None else after
 
     return tenacity.AsyncRetrying(

@@ -60,7 +60,7 @@ def suited(recipe: Recipe, model: nn.Module) -> Recipe:
 
 def stages_of(model: nn.Module) -> list[nn.Module]:
     """The layers from picture to feature map, in order: a timm model's children, with its rows of stages unrolled."""
-    stages = []
+    stages: list[nn.Module] = []
     for name, child in model.named_children():
         if name == "global_pool":
             break

@@ -49,8 +49,9 @@ def cross_validate(
     with tqdm(total=len(folds), initial=before, desc=told, unit="fold") as progress:
         for index, (train, valid) in enumerate(folds):
             if parts[index] is None:
-                settings = {"epochs": epochs, "seed": seed, "device": device}
-                learner = train_late(deepcopy(model), maps, targets, train, valid, recipe, **settings)
+                learner = train_late(
+                    deepcopy(model), maps, targets, train, valid, recipe, epochs=epochs, seed=seed, device=device
+                )
                 parts[index] = HeldOut(*answers(learner, maps[valid, 0]))
                 with replacing(kept[index]) as file:
                     np.savez(file, **vars(parts[index]))

@@ -7,8 +7,9 @@ after a stage on whose output alone all that follows depends. What is inside a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from timm.models import get_notrace_functions
@@ -63,11 +64,11 @@ class Parts:
 class Method(nn.Module):
     """A method of a model as a module of its own."""
 
-    def __init__(self, model: nn.Module, name: str, **options):
+    def __init__(self, model: nn.Module, name: str, **options: Any) -> None:
         super().__init__()
         self.model, self.name, self.options = model, name, options
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> Any:
         return getattr(self.model, self.name)(x, **self.options)
 
 
@@ -174,11 +175,12 @@ def cut(model: nn.Module, late: float, size: int) -> Parts:
     picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         answer = model(picture)
-        for attempt in (
+        attempts: tuple[Callable[[], Parts | None], ...] = (
             lambda: staged(model, late, picture),
             lambda: features_frozen(model, picture),
             lambda: pooled_frozen(model),
-        ):
+        )
+        for attempt in attempts:
             try:
                 parts = attempt()
                 if (

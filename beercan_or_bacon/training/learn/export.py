@@ -26,7 +26,7 @@ BESIDE = ("model.safetensors", "config.json", FILE)  # what timm loads from the 
 LARGEST = 10_000_000  # bytes; what a page should have to load
 
 
-def load_fitted(data: Path) -> tuple[nn.Module, dict]:
+def load_fitted(data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The trained timm model and data/fit/fit.json. Raises DataError when there is no whole fit."""
     folder = Path(data) / "fit"
     settings, weights = finished_fit(folder), folder / "model.safetensors"

@@ -70,8 +70,16 @@ class Views(Dataset):
 
 
 def cache_features(
-    early: nn.Module, examples: Sequence[Example], recipe: Recipe, mean, std, *, seed: int, device: str, folder: Path
-) -> torch.Tensor:
+    early: nn.Module,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    seed: int,
+    device: str,
+    folder: Path,
+) -> torch.Tensor:  # fmt: skip
     """What the frozen early stages say of every view: float16 [pictures, views + 1, channels, height, width].
 
     folder: where it is kept, a file a picture, by all that it depends on; only pictures that have none are looked at.
@@ -88,7 +96,7 @@ def cache_features(
             with replacing(kept / f"{examples[index].record.sha256}.npy") as file:
                 np.save(file, said)
             progress.update()
-    return torch.from_numpy(np.stack(maps))
+    return torch.from_numpy(np.stack([said for said in maps if said is not None]))
 
 
 def look_at(early: nn.Module, examples: Sequence[Example], look: Look) -> Iterator[np.ndarray]:

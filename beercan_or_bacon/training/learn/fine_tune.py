@@ -43,13 +43,15 @@ class AverageWeights(Callback):
     err less on sources that it was not trained on.
     """
 
-    def __init__(self, start: float, back: float):
+    def __init__(self, start: float, back: float) -> None:
         self.start, self.back = start, back
 
-    def before_fit(self):
-        self.first, self.mean, self.steps = [w.clone() for w in self.weights()], None, 0
+    def before_fit(self) -> None:
+        self.first = [w.clone() for w in self.weights()]
+        self.mean: list[torch.Tensor] | None = None
+        self.steps = 0
 
-    def after_step(self):
+    def after_step(self) -> None:
         if self.pct_train < self.start:
             return
         self.steps += 1
@@ -58,7 +60,7 @@ class AverageWeights(Callback):
         else:
             torch._foreach_lerp_(self.mean, self.weights(), 1 / self.steps)
 
-    def before_validate(self):
+    def before_validate(self) -> None:
         if self.mean is not None and self.epoch == self.n_epoch - 1:
             torch._foreach_lerp_(self.mean, self.first, self.back)
             for weight, mean in zip(self.weights(), self.mean, strict=True):
@@ -76,7 +78,8 @@ def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear | nn.Conv2d], s
     0 or 1, float32 [labels].
     """
     net.eval()
-    features, targets = [[] for _ in classifiers], []
+    features: list[list[np.ndarray]] = [[] for _ in classifiers]
+    targets: list[np.ndarray] = []
     hooks = [
         layer.register_forward_pre_hook(lambda _, given, into=into: into.append(given[0].flatten(1).cpu().numpy()))
         for layer, into in zip(classifiers, features, strict=True)
@@ -88,9 +91,8 @@ def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear | nn.Conv2d], s
             targets.append(target.numpy())
     for hook in hooks:
         hook.remove()
-    targets = np.concatenate(targets)
     for layer, given in zip(classifiers, map(np.concatenate, features), strict=True):  # [n, features]
-        begin(layer, given, targets)
+        begin(layer, given, np.concatenate(targets))
 
 
 def begin(classifier: nn.Linear | nn.Conv2d, features: np.ndarray, targets: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     early, mean, std = parts.early, model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     refuse_unexportable(model, parts.places, recipe.size, mean, std)
     targets = np.array([example.target for example in examples], np.float32)
-    settings = {"epochs": epochs, "seed": seed, "device": device}
+    settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "device": device}
     maps = cache_features(early, examples, recipe, mean, std, seed=seed, device=device, folder=data / "features")
 
     folds = folds_of(examples, FOLDS, seed)

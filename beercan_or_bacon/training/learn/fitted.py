@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -12,7 +13,7 @@ from ..files import write_whole
 from ..stage_key import sha256_of
 
 
-def save_fit(folder: Path, weights: dict[str, torch.Tensor], settings: dict) -> None:
+def save_fit(folder: Path, weights: dict[str, torch.Tensor], settings: dict[str, Any]) -> None:
     """Write model.safetensors, then fit.json: `settings`, and the sha256 of the weights that they speak of."""
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     write_whole(folder / "model.safetensors", content)
@@ -20,7 +21,7 @@ def save_fit(folder: Path, weights: dict[str, torch.Tensor], settings: dict) -> 
     write_whole(folder / "fit.json", json.dumps(settings, indent=1))
 
 
-def finished_fit(folder: Path) -> dict | None:
+def finished_fit(folder: Path) -> dict[str, Any] | None:
     """What fit.json says, or None unless it speaks of the weights that lie beside it."""
     try:
         settings = json.loads((folder / "fit.json").read_text(encoding="utf-8"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,10 +12,15 @@ from sklearn.metrics import precision_recall_curve
 
 from ..classes import NEITHER, Classes
 
-PLAIN = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 10, "figure.constrained_layout.use": True}
+PLAIN: Any = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 10,
+    "figure.constrained_layout.use": True,
+}
 
 
-def plot_confusion(classes: Classes, targets, probabilities, called) -> Figure:
+def plot_confusion(classes: Classes, targets: np.ndarray, probabilities: np.ndarray, called: np.ndarray) -> Figure:
     """What pictures show against what they are called, shares of each row."""
     names = [*classes.labels, NEITHER]
     shows = np.where(targets.any(1), targets.argmax(1), len(classes.labels))
@@ -35,7 +42,9 @@ def plot_confusion(classes: Classes, targets, probabilities, called) -> Figure:
     return figure
 
 
-def plot_precision_recall(classes: Classes, targets, probabilities, called) -> Figure:
+def plot_precision_recall(
+    classes: Classes, targets: np.ndarray, probabilities: np.ndarray, called: np.ndarray
+) -> Figure:
     """Precision against recall of each label; a dot where the answers are."""
     with matplotlib.rc_context(PLAIN):
         figure = Figure(figsize=(5, 4))
@@ -53,7 +62,7 @@ def plot_precision_recall(classes: Classes, targets, probabilities, called) -> F
     return figure
 
 
-def plot_calibration(classes: Classes, targets, probabilities) -> Figure:
+def plot_calibration(classes: Classes, targets: np.ndarray, probabilities: np.ndarray) -> Figure:
     """How often a label is there against how probable it was said to be; bins of equally many pictures."""
     with matplotlib.rc_context(PLAIN):
         figure = Figure(figsize=(5, 4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -11,7 +13,7 @@ from torch import nn
 
 from ...errors import ModelError
 from .backbone import trace
-from .cut import Places
+from .places import Places
 
 APART = 0.01  # of a probability: what float16 weights and another runtime may change
 
@@ -19,7 +21,7 @@ APART = 0.01  # of a probability: what float16 weights and another runtime may c
 class Published(nn.Module):
     """uint8 pictures -> calibrated probabilities and, of places, a heat map; normalisation and sigmoid are inside."""
 
-    def __init__(self, model: nn.Module, places: Places | None, mean, std):
+    def __init__(self, model: nn.Module, places: Places | None, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.model, self.places = model, places
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
@@ -61,7 +63,9 @@ def store_half(graph: onnx.GraphProto, smallest: int = 1024) -> None:
         graph.node.insert(0, cast)
 
 
-def refuse_unexportable(model: nn.Module, places: Places | None, size: int, mean, std) -> None:
+def refuse_unexportable(
+    model: nn.Module, places: Places | None, size: int, mean: Sequence[float], std: Sequence[float]
+) -> None:
     """Raise ModelError unless the model, trained or not, can be published: what nobody can serve is not trained.
 
     size: pixels, of the pictures. mean, std: three each, of pictures in 0..1.

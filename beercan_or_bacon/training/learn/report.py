@@ -94,8 +94,8 @@ def beside_heat(example: Example, heat: np.ndarray, rule: InputRule, size: int =
     strip = Image.new("RGB", (size * (1 + len(heat)), size))
     strip.paste(square, (0, 0))
     for k, one in enumerate(heat, start=1):
-        mask = Image.fromarray(np.uint8(one * 255)).resize((size, size), Image.Resampling.BICUBIC)
-        coloured = Image.fromarray(np.uint8(matplotlib.colormaps["inferno"](np.asarray(mask))[..., :3] * 255))
+        mask = Image.fromarray((one * 255).astype(np.uint8)).resize((size, size), Image.Resampling.BICUBIC)
+        coloured = Image.fromarray((matplotlib.colormaps["inferno"](np.asarray(mask))[..., :3] * 255).astype(np.uint8))
         strip.paste(Image.blend(square, coloured, 0.65), (size * k, 0))
     buffer = io.BytesIO()
     strip.save(buffer, "JPEG", quality=85)

@@ -15,7 +15,7 @@ from httpx2 import HTTPError
 from huggingface_hub import HfApi, ModelCard, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, RevisionResolutionError
 from safetensors import SafetensorError
-from timm.models import get_pretrained_cfg
+from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
 from ...errors import HubError, ModelError
@@ -73,7 +73,7 @@ def find_weights(arch: str) -> Weights:
     return Weights(arch, repo, revision, licence or cfg.license or "not stated")
 
 
-def known(arch: str):
+def known(arch: str) -> PretrainedCfg:
     """timm's description of a name's weights. Raises ModelError, with the nearest names, when it has none."""
     try:
         cfg = get_pretrained_cfg(arch)

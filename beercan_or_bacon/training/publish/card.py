@@ -34,7 +34,7 @@ def write_card(model: Path, repo: str, data: Path) -> None:
     name = repo.split("/")[-1]
     card = ModelCard.from_template(
         ModelCardData(
-            **licence_of(about.training.get("weights", {}).get("licence", "apache-2.0")),
+            **dict[str, Any](licence_of(about.training.get("weights", {}).get("licence", "apache-2.0"))),
             library_name="timm",
             pipeline_tag="image-classification",
             tags=["image-classification", "timm", "onnx", "safetensors", "multi-label", *map(slug, about.labels)],

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from httpx2 import Request, TransportError
 from huggingface_hub import (
@@ -53,7 +54,7 @@ def push(model: Path, repo: str, data: Path, *, private: bool = False, overwrite
     check_model(model, str(model))
     needed_token()
     write_card(model, repo, data)
-    files = {path.name: path for pattern in PUBLISHED for path in sorted(model.glob(pattern))}
+    files: dict[str, Path | bytes] = {path.name: path for pattern in PUBLISHED for path in sorted(model.glob(pattern))}
     title = json.loads((model / "classifier.json").read_text(encoding="utf-8"))["title"]
     with told(repo):
         url = create(repo, "model", private=private)
@@ -63,7 +64,7 @@ def push(model: Path, repo: str, data: Path, *, private: bool = False, overwrite
     return commit
 
 
-def create(repo: str, kind: str, *, private: bool, **space) -> str:
+def create(repo: str, kind: str, *, private: bool, **space: Any) -> str:
     """Create the repository unless it is there; its URL. Raises HubError before anything private becomes public."""
     needed_token()
     url = HfApi().create_repo(repo, repo_type=kind, private=private or None, exist_ok=True, **space)
@@ -107,7 +108,7 @@ def commit_files(
     parent = None if overwrite else pushed.get(url) or api.list_repo_commits(repo, repo_type=kind)[-1].commit_id
     tree = api.list_repo_tree(repo, recursive=True, repo_type=kind)
     there = {entry.path for entry in tree if isinstance(entry, RepoFile)}
-    operations = [
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
         *(CommitOperationAdd(path, content) for path, content in files.items()),
         *(CommitOperationDelete(path) for path in sorted(there - set(files) - {".gitattributes"})),
     ]
@@ -120,7 +121,8 @@ def commit_files(
 def read_pushed(data: Path) -> dict[str, str]:
     """data/pushed.json: the URL of each repository pushed to -> the full sha of the last push; the latest is last."""
     try:
-        return json.loads((data / "pushed.json").read_text(encoding="utf-8"))
+        pushed: dict[str, str] = json.loads((data / "pushed.json").read_text(encoding="utf-8"))
+        return pushed
     except (FileNotFoundError, ValueError):
         return {}
 

@@ -86,7 +86,7 @@ def publish_space(
 def pinned_model(repo: str | None, data: Path) -> Pinned | None:
     """The repository named, at its newest commit; or the last one pushed to from here, at that push; or None."""
     if repo:
-        return Pinned(repo, HfApi().model_info(repo).sha)
+        return Pinned(repo, str(HfApi().model_info(repo).sha))
     pushed = [(RepoUrl(url), sha) for url, sha in read_pushed(data).items()]
     models = [Pinned(url.repo_id, sha) for url, sha in pushed if url.repo_type == "model"]
     return models[-1] if models else None
@@ -94,7 +94,8 @@ def pinned_model(repo: str | None, data: Path) -> Pinned | None:
 
 def gradio_files(model: Path) -> dict[str, Path | bytes]:
     """app.py and what it needs: path in the Space -> file here."""
-    files = {path.relative_to(ROOT).as_posix(): path for pattern in NEEDED for path in sorted(ROOT.glob(pattern))}
+    paths = (path for pattern in NEEDED for path in sorted(ROOT.glob(pattern)))
+    files: dict[str, Path | bytes] = {path.relative_to(ROOT).as_posix(): path for path in paths}
     files |= {f"model/{name}": model / name for name in MAX_BYTES}
     pictures = examples_of(model, ROOT / "examples")
     place = "model/examples" if pictures and pictures[0].parent.parent == model else "examples"
@@ -129,7 +130,7 @@ def readme(model: Path, pinned: Pinned | None, *, static: bool) -> str:
         for key in ("sdk_version", "python_version"):
             header.pop(key)
     else:
-        header.sdk_version = re.search(r"^gradio==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)[1]
+        (header.sdk_version,) = re.findall(r"^gradio==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     if pinned:
         header.models = [pinned.repo]
         if not static:  # fetched when the Space is built, so that it starts without a request

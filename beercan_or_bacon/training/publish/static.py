@@ -100,7 +100,7 @@ def not_ours(folder: Path) -> list[str]:
 def _write_page(path: Path, about: Description, place: Place, credits: str) -> None:
     """Put the model's words into the page, and the hash of its one inline script, which the page's policy names."""
     page = path.read_text(encoding="utf-8")
-    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)[1]
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     words = {
         "title": escape(about.title),
         "tagline": escape(about.tagline),
@@ -143,8 +143,8 @@ def _unpack_runtime(tarball: Path, folder: Path) -> None:
     """The smallest build that runs any graph on the CPU: script, WebAssembly and licence."""
     folder.mkdir()
     with tarfile.open(tarball) as package:
-        script = package.extractfile("package/dist/ort.wasm.bundle.min.mjs").read()
-        binary = package.extractfile("package/dist/ort-wasm-simd-threaded.wasm").read()
+        names = ("package/dist/ort.wasm.bundle.min.mjs", "package/dist/ort-wasm-simd-threaded.wasm")
+        script, binary = (file.read() for file in map(package.extractfile, names) if file)
     # not .mjs, which some web servers still do not send as a script
     (folder / "ort.wasm.bundle.min.js").write_bytes(script)
     # 14.2 MB; packed here (3.7 MB) and unpacked by the page, because many static servers do not compress
