@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import Any
 
 import gradio as gr
 
@@ -119,7 +120,7 @@ def facts_html(about: Description, model: str) -> str:
     return "".join(parts)
 
 
-def _facts(facts: dict) -> str:
+def _facts(facts: dict[str, Any]) -> str:
     rows = "".join(f"<dt>{escape(_words(key))}</dt><dd>{_value(value)}</dd>" for key, value in facts.items())
     return f'<dl class="bcob-facts">{rows}</dl>'
 
@@ -128,7 +129,7 @@ def _words(key: str) -> str:
     return str(key).replace("_", " ")
 
 
-def _value(value) -> str:
+def _value(value: object) -> str:
     """Any JSON value as HTML; {"value", "low", "high"} is a figure with its 95 % interval, "text" how it is told."""
     if isinstance(value, dict) and "text" in value:
         return escape(str(value["text"]))

@@ -9,7 +9,7 @@ Anything else than status 200 comes with {"error": a sentence}. For the heat map
 from __future__ import annotations
 
 import tempfile
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -30,7 +30,7 @@ def verdict_route(classifier: Classifier) -> Route:
     """The route, for the page's own server, whose `Bounds` look after the request's body."""
     turns, waiting = CapacityLimiter(AT_ONCE), 0
 
-    def look(file: BinaryIO) -> dict:
+    def look(file: BinaryIO) -> dict[str, Any]:
         return as_json(classifier.predict(read_picture(file, classifier.description.input.keep).picture))
 
     async def verdict(request: Request) -> Response:
@@ -44,7 +44,7 @@ def verdict_route(classifier: Classifier) -> Route:
                 return refusal(503, BUSY)
             waiting += 1
             try:
-                return JSONResponse(await to_thread.run_sync(look, file, limiter=turns))
+                return JSONResponse(await to_thread.run_sync(look, cast(BinaryIO, file), limiter=turns))
             except PictureError as error:
                 return refusal(503 if isinstance(error, BusyError) else 400, str(error))
             finally:

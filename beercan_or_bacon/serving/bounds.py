@@ -143,20 +143,20 @@ class Exchange:
         elif message["type"] == "http.response.body":
             self._body += message.get("body", b"")
             if not message.get("more_body", False):
-                await self._say_again(self._error["status"])
+                await self._say_again(self._error)
 
-    async def _say_again(self, status: int) -> None:
-        said = {}
+    async def _say_again(self, error: Message) -> None:
+        status, said = error["status"], {}
         with suppress(ValueError):
             said = json.loads(self._body)
         if not self._refused and isinstance(said, dict) and isinstance(said.get("error"), str):  # it is one of ours
             self._answered = True
-            await self._send(self._error)
+            await self._send(error)
             await self._send({"type": "http.response.body", "body": self._body})
             return
         detail = said.get("detail") if isinstance(said, dict) else None
-        in_words = isinstance(detail, str) and " " in detail
-        await self.say(self._refused or Refused(status, detail if in_words else SENTENCES.get(status, WRONG)))
+        in_words = detail if isinstance(detail, str) and " " in detail else SENTENCES.get(status, WRONG)
+        await self.say(self._refused or Refused(status, in_words))
 
     async def say(self, refused: Refused) -> None:
         """Answer with an error, unless an answer has begun."""

@@ -34,8 +34,8 @@ def check_sizes(name: str, sizes: dict[str, int]) -> None:
             )
             raise ModelError(f"{name} holds no {file}.{why} `python train.py export` writes what is needed.")
         if sizes[file] > most:
-            size, most = sizes[file] / 1e6, most / 1e6
-            raise ModelError(f"{name} has a {file} of {size:,.0f} MB; at most {most:,.0f} MB are read.")
+            size = f"{sizes[file] / 1e6:,.0f} MB"
+            raise ModelError(f"{name} has a {file} of {size}; at most {most / 1e6:,.0f} MB are read.")
 
 
 def check_model(folder: Path, name: str) -> None:

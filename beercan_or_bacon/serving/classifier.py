@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -54,9 +55,9 @@ class Description(BaseModel):
     thresholds: tuple[float, ...]
     close: tuple[tuple[float, float], ...]
     input: InputRule
-    metrics: dict = {}
-    training: dict = {}
-    versions: dict = {}
+    metrics: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    versions: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def one_of_each_for_every_label(self) -> Description:
@@ -152,7 +153,7 @@ def verdict_of(present: tuple[str, ...], labels: tuple[str, ...]) -> str:
     return " and ".join(present)
 
 
-def as_json(prediction: Prediction) -> dict:
+def as_json(prediction: Prediction) -> dict[str, Any]:
     """What programs are told of a picture: {"verdict", "labels", "probabilities"}."""
     return {
         "verdict": prediction.verdict,

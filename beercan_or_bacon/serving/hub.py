@@ -15,6 +15,7 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import (
@@ -93,7 +94,8 @@ def pull(repo: str, revision: str, answer: float, arrival: float | None) -> Sour
     """
     if cached := _cached(repo, revision):
         return cached
-    listed, fetched = Future(), Future()
+    listed: Future[str] = Future()
+    fetched: Future[Source] = Future()
     # The client's own retries take 23 s to give up. A daemon thread is left to them; it ends with the process.
     threading.Thread(target=_fetch, args=(repo, revision, listed, fetched), daemon=True).start()
     try:
@@ -108,7 +110,7 @@ def pull(repo: str, revision: str, answer: float, arrival: float | None) -> Sour
         raise HubError(f"The Hub did not answer within {answer:g} s.") from None
 
 
-def _fetch(repo: str, revision: str, listed: Future, fetched: Future) -> None:
+def _fetch(repo: str, revision: str, listed: Future[str], fetched: Future[Source]) -> None:
     """Pull for a thread: `listed` is done when the Hub has said what there is, `fetched` when a Source is there."""
     damaged: list[str] = []
     try:
@@ -126,11 +128,14 @@ def _fetch(repo: str, revision: str, listed: Future, fetched: Future) -> None:
                 api.hf_hub_download(repo, file, revision=sha, force_download=file in damaged)
         else:
             listed.set_result(sha)
-        fetched.set_result(_cached(repo, sha))
+        if not (source := _cached(repo, sha)):
+            raise HubError(f"What came of {repo} is damaged.")
+        fetched.set_result(source)
     except Exception as error:  # whatever the client and the network come up with, the page starts
         why = "".join(f"The copy of {file} in the cache is damaged. " for file in damaged or _damaged(repo, revision))
         told = error if isinstance(error, ModelError) else HubError(why + _sentence(error, repo, revision))
-        for future in (listed, fetched):
+        futures: tuple[Future[Any], ...] = (listed, fetched)
+        for future in futures:
             if not future.done():
                 future.set_exception(told)
 
@@ -140,11 +145,12 @@ def _cached(repo: str, sha: str) -> Source | None:
     if not re.fullmatch("[0-9a-f]{40}", sha):
         return None
     paths = [try_to_load_from_cache(repo, file, revision=sha) for file in MAX_BYTES]
-    if not all(isinstance(path, str) for path in paths):
+    whole = [path for path in paths if isinstance(path, str)]
+    if len(whole) < len(paths):
         return None
     for file in (damaged := _damaged(repo, sha)):
         log.warning("The copy of %s in the cache is damaged; it is fetched again from %s", file, repo)
-    return None if damaged else Source(Path(paths[0]).parent, repo, sha)
+    return None if damaged else Source(Path(whole[0]).parent, repo, sha)
 
 
 def _damaged(repo: str, sha: str) -> list[str]:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -128,7 +128,7 @@ def wrong_route(keeper: Keeper, labels: tuple[str, ...]) -> Route:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             async for chunk in request.stream():
                 file.write(chunk)
-            return await _answer(lambda: keeper.keep(file, right), turns)
+            return await _answer(lambda: keeper.keep(cast(BinaryIO, file), right), turns)
 
     return Route("/wrong", wrong, methods=["POST"])
 

@@ -6,24 +6,21 @@ import base64
 import io
 import os
 import re
-import secrets
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
-import gradio.component_meta
 import numpy as np
-from gradio.components.label import LabelConfidence, LabelData
-from gradio.data_classes import ImageData
 from PIL import Image, ImageChops, ImageOps
 
 from ..errors import PictureError
 from .about import about_html, embed_html, known_html, links_html
 from .classifier import Classifier, Description, InputRule, Prediction
 from .examples import credits_html
+from .gradio_internals import HeatMap, Picture, UploadsOnly, Verdict
 from .keep import answers
-from .pictures import KEEP_SIDE, MAX_BYTES, TOO_LARGE, read_picture
-from .uploads import UploadsOnly, open_upload
+from .pictures import MAX_BYTES, TOO_LARGE
 
 HERE = Path(__file__).parent
 SCRIPTS = ("words.js", "share.js", "drop.js", "page.js", "send.js", "wrong.js")  # one function's body
@@ -38,99 +35,13 @@ for (const code of element.querySelectorAll(".bcob-code code"))
   code.textContent = code.textContent.replaceAll("{here}", here);
 """
 
-ANSWER_SCHEMA = LabelData.model_json_schema()  # made once: Gradio asks for it at every answer
-
-# Gradio writes a type stub beside the source of every component class; this page writes to the temporary folder only.
-gradio.component_meta.create_or_modify_pyi = lambda *_: None
-
-
-class Picture(gr.Image):
-    """A picture from the visitor, decoded by `read_picture` instead of Gradio."""
-
-    is_template = True  # the browser's part is gr.Image's
-    keep = KEEP_SIDE  # pixels, as the model needs it
-
-    def preprocess(self, payload) -> Image.Image | PictureError | None:
-        """The upload as an RGB picture, or what is wrong with it."""
-        if payload is None:
-            return None
-        try:
-            with open_upload(payload.path) as file:
-                return read_picture(file, self.keep).picture
-        except PictureError as error:
-            return error
-
-
-class HeatMap(gr.Image):
-    """A picture for the visitor, in a file of its own.
-
-    Gradio's are shared by all to whom the same picture is shown, and rewritten while one of them reads.
-    """
-
-    is_template = True
-
-    def postprocess(self, value: Image.Image | None) -> ImageData | None:
-        """An RGB picture -> a JPEG file in Gradio's temporary folder."""
-        if value is None:
-            return None
-        path = Path(self.GRADIO_CACHE, f"{secrets.token_hex(16)}.jpg")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        value.save(path, quality=80)
-        return ImageData(path=str(path), orig_name="where-it-looked.jpg")
-
-
-class Verdict(gr.HTML):
-    """The answer in words with a bar per class, drawn by page.js; its value is gr.Label's."""
-
-    def __init__(self, about: Description, has_heatmap: bool, keeps: str = "", **more):
-        rows = "".join(
-            f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(LIGHTS)}); --line: {threshold:.1%}">'
-            f'<span class="bcob-name">{escape(label)}</span><span class="bcob-share"></span>'
-            '<span class="bcob-bar"><span class="bcob-fill"></span><span class="bcob-tick"></span></span></li>'
-            for index, (label, threshold) in enumerate(zip(about.labels, about.thresholds, strict=True))
-        )
-        super().__init__(
-            html_template="${skeleton}",  # constant, so that a new value moves the bars instead of replacing them
-            js_on_load="\n".join(_script(name) for name in SCRIPTS),
-            skeleton=(
-                '<div class="bcob-panel"><div class="bcob-said" role="status"><p class="bcob-word">Well?</p>'
-                '<p class="bcob-words">Drop a picture, paste one or take one: the answer comes by itself.</p></div>'
-                f'<ul class="bcob-bars">{rows}</ul>'
-                '<div class="bcob-tools">'
-                '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled'
-                f"{'' if has_heatmap else ' hidden'}>Where it looked</button>"
-                '<button type="button" class="bcob-button bcob-text" disabled>Copy result</button>'
-                '<button type="button" class="bcob-button bcob-card" disabled>Picture card</button>'
-                f"{ask_html(about) if keeps else '</div>'}</div>"
-            ),
-            labels=list(about.labels),
-            thresholds=list(about.thresholds),
-            close=[list(bounds) for bounds in about.close],
-            title=about.title,
-            keeps=keeps,
-            most_bytes=MAX_BYTES,
-            too_large=TOO_LARGE,
-            apply_default_css=False,
-            **more,
-        )
-
-    def postprocess(self, value: Prediction | PictureError | None) -> dict | None:
-        """Prediction -> {"label": the verdict, "confidences": [{"label", "confidence"}, ...] in the model's order}."""
-        if value is None:
-            return None
-        if isinstance(value, PictureError):
-            return {"error": str(value)}
-        shares = [LabelConfidence(label=label, confidence=round(p, 4)) for label, p in value.probabilities.items()]
-        return LabelData(label=value.verdict, confidences=shares).model_dump()
-
-    def api_info(self) -> dict:
-        """The JSON schema of the answer, for the API page and its clients."""
-        return ANSWER_SCHEMA
+Given = Image.Image | PictureError | None  # by the visitor
+Shown = tuple[Prediction | PictureError | None, Image.Image | None]  # the verdict, and where the classifier looked
 
 
 def build_page(
     classifier: Classifier, examples: list[Path], model: str = "", note: str = "", keeps: str = ""
-) -> gr.Blocks:
+) -> UploadsOnly:
     """One picture in (`/predict`); out, the label with its confidences and the heat-map picture, if the model has one.
 
     examples: pictures to click on. model: what the About part calls the model, with its revision.
@@ -139,21 +50,22 @@ def build_page(
     """
     about = classifier.description
 
-    def look(picture):
+    def look(picture: Given) -> Shown:
         if not isinstance(picture, Image.Image):
             return picture, None
         prediction = classifier.predict(picture)
         return prediction, heat_picture(picture, prediction, about.input)
 
-    def predict(picture):
+    def predict(picture: Given) -> Shown:
         if isinstance(picture, PictureError):  # the page shows it in the verdict's place; over HTTP it is an error
             raise gr.Error(str(picture), print_exception=False)
         return look(picture)
 
-    def pick(event: gr.EventData):
+    def pick(event: gr.EventData) -> str:
         return str(examples[event.index])
 
-    with UploadsOnly(title=about.title, analytics_enabled=False) as page:
+    page = UploadsOnly(title=about.title, analytics_enabled=False)
+    with page:
         page.own = frozenset(map(str, examples))
         gr.HTML(f"<h1>{escape(about.title)}</h1><p>{escape(about.tagline)}</p>", elem_id="bcob-title")
         if note:
@@ -169,7 +81,10 @@ def build_page(
                     alt_text="Your picture, bright where the classifier looked", elem_id="bcob-heat",
                 )  # fmt: skip
             picture.keep = about.input.keep
-            verdict = Verdict(about, classifier.has_heatmap, keeps, label="Verdict", elem_id="bcob-verdict")
+            verdict = Verdict(
+                verdict_html(about, classifier.has_heatmap, keeps), "\n".join(map(_script, SCRIPTS)),
+                verdict_props(about, keeps), label="Verdict", elem_id="bcob-verdict",
+            )  # fmt: skip
         if examples:
             gr.set_static_paths(examples)
             strip = gr.HTML(
@@ -190,6 +105,35 @@ def build_page(
         asked.failure(None, js=f"() => {{ {_tell('failed')} }}", api_visibility="private")
         gr.Button(visible=False).click(predict, picture, [verdict, heat], api_name="predict")
     return page
+
+
+def verdict_html(about: Description, has_heatmap: bool, keeps: str) -> str:
+    """The panel that page.js fills: the answer in words, a bar per class, and what can be done with a verdict."""
+    rows = "".join(
+        f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(LIGHTS)}); --line: {threshold:.1%}">'
+        f'<span class="bcob-name">{escape(label)}</span><span class="bcob-share"></span>'
+        '<span class="bcob-bar"><span class="bcob-fill"></span><span class="bcob-tick"></span></span></li>'
+        for index, (label, threshold) in enumerate(zip(about.labels, about.thresholds, strict=True))
+    )
+    return (
+        '<div class="bcob-panel"><div class="bcob-said" role="status"><p class="bcob-word">Well?</p>'
+        '<p class="bcob-words">Drop a picture, paste one or take one: the answer comes by itself.</p></div>'
+        f'<ul class="bcob-bars">{rows}</ul>'
+        '<div class="bcob-tools">'
+        '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled'
+        f"{'' if has_heatmap else ' hidden'}>Where it looked</button>"
+        '<button type="button" class="bcob-button bcob-text" disabled>Copy result</button>'
+        '<button type="button" class="bcob-button bcob-card" disabled>Picture card</button>'
+        f"{ask_html(about) if keeps else '</div>'}</div>"
+    )
+
+
+def verdict_props(about: Description, keeps: str) -> dict[str, Any]:
+    """What page.js reads."""
+    return {
+        "labels": list(about.labels), "thresholds": list(about.thresholds), "title": about.title, "keeps": keeps,
+        "close": [list(bounds) for bounds in about.close], "most_bytes": MAX_BYTES, "too_large": TOO_LARGE,
+    }  # fmt: skip
 
 
 def ask_html(about: Description) -> str:

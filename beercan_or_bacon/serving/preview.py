@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -23,6 +24,8 @@ SIZE = (1200, 630)  # pixels, what chats show large
 PICTURE = 250  # pixels, each of at most four examples
 BACKGROUND, TEXT, MUTED = "#fffaf2", "#2b2118", "#6b5d50"  # page.css's
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 
 def preview_picture(about: Description, examples: Sequence[Path]) -> bytes:
     """Title, tagline and up to four of the examples, as a JPEG of SIZE."""
@@ -33,7 +36,7 @@ def preview_picture(about: Description, examples: Sequence[Path]) -> bytes:
     y = 90.0
     for text, size, colour in ((about.title, 76, TEXT), (about.tagline, 34, MUTED)):
         font = ImageFont.load_default(size)
-        for line in _lines(text, lambda words, font=font: draw.textlength(words, font) <= width):
+        for line in _lines(text, partial(_fits, draw, font, width)):
             draw.text((60, y), line, colour, font)
             y += size * 1.2
         y += 28
@@ -45,6 +48,10 @@ def preview_picture(about: Description, examples: Sequence[Path]) -> bytes:
     file = io.BytesIO()
     card.save(file, "JPEG", quality=88)
     return file.getvalue()
+
+
+def _fits(draw: ImageDraw.ImageDraw, font: Font, width: int, words: str) -> bool:
+    return draw.textlength(words, font) <= width
 
 
 def _lines(text: str, fits: Callable[[str], bool]) -> list[str]:

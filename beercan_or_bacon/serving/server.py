@@ -23,12 +23,12 @@ from ..errors import ServerError
 from .api import AT_ONCE, WAITING, verdict_route
 from .bounds import SENTENCES, Bounds, refusal
 from .classifier import Classifier
+from .gradio_internals import UploadsOnly
 from .health import Health
 from .keep import Keeper, wrong_route
 from .pictures import MAX_BYTES, workers
 from .preview import Unfolds, preview_route
 from .traffic import Served, Traffic, log_request
-from .uploads import UploadsOnly
 
 HERE = Path(__file__).parent
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again

@@ -239,7 +239,7 @@ def _bmff(data: bytes) -> bytes:
         for listed, last in _boxes(data, start + 4, end, b"iinf"):
             for item, _ in _boxes(data, listed + (8 if data[listed] else 6), last, b"infe"):
                 at = item + (10 if data[item] > 2 else 8)
-                if data[at : at + 4] in (b"Exif", b"mime"):
+                if bytes(data[at : at + 4]) in (b"Exif", b"mime"):
                     bare[at : at + 4] = b"skip"
     return bytes(bare)
 
