@@ -1,5 +1,6 @@
 """The house shows the architecture: what serves imports nothing that trains, and each room of training has walls."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -75,3 +76,18 @@ def test_every_file_that_the_architecture_names_is_there():
         folder = ROOT / re.match(r"\*\*`([^`*]+)", paragraph)[1]
         for name in re.findall(r"`(\w+\.(?:py|js))`", paragraph):
             assert (folder / name).exists() or (ROOT / name).exists(), f"{folder.name} has no {name}"
+
+
+def test_files_and_functions_stay_small():
+    too_long = []
+    for path in [*ROOT.glob("*.py"), *(ROOT / "beercan_or_bacon").rglob("*.py"), *(ROOT / "embed").glob("*.js")]:
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > 300:
+            too_long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
+        if path.suffix == ".py":
+            too_long += [
+                f"{path.relative_to(ROOT)}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 50
+            ]
+    assert not too_long

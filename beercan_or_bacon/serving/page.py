@@ -61,38 +61,15 @@ def build_page(
             raise gr.Error(str(picture), print_exception=False)
         return look(picture)
 
-    def pick(event: gr.EventData) -> str:
-        return str(examples[event.index])
-
     page = UploadsOnly(title=about.title, analytics_enabled=False)
     with page:
         page.own = frozenset(map(str, examples))
         gr.HTML(f"<h1>{escape(about.title)}</h1><p>{escape(about.tagline)}</p>", elem_id="bcob-title")
         if note:
             gr.HTML(escape(note), elem_id="bcob-note")
-        with gr.Row(elem_id="bcob-stage"):
-            with gr.Column(elem_id="bcob-picture"):
-                picture = Picture(
-                    label="Picture", show_label=False, buttons=[], alt_text="Your picture", elem_id="bcob-upload",
-                    placeholder="Drop a picture here\nor click to choose one",
-                )  # fmt: skip
-                heat = HeatMap(
-                    label="Where it looked", show_label=False, buttons=[], interactive=False,
-                    alt_text="Your picture, bright where the classifier looked", elem_id="bcob-heat",
-                )  # fmt: skip
-            picture.keep = about.input.keep
-            verdict = Verdict(
-                verdict_html(about, classifier.has_heatmap, keeps), "\n".join(map(_script, SCRIPTS)),
-                verdict_props(about, keeps), label="Verdict", elem_id="bcob-verdict",
-            )  # fmt: skip
+        picture, verdict, heat = _stage(classifier, keeps)
         if examples:
-            gr.set_static_paths(examples)
-            strip = gr.HTML(
-                examples_html(examples), elem_id="bcob-examples", apply_default_css=False,
-                js_on_load="element.addEventListener('click', ({target}) => { const button = target.closest('button');"
-                " if (button) trigger('click', {index: +button.dataset.index}); });",
-            )  # fmt: skip
-            strip.click(pick, None, picture, api_visibility="private", show_progress="hidden")
+            _examples(examples, picture)
         inside = links_html(model, os.environ.get("SPACE_ID", ""))
         small_print = known_html(about) + inside + embed_html(about.title) + about_html(about, model, keeps)
         gr.HTML(small_print, elem_id="bcob-more", apply_default_css=False, js_on_load=ADDRESS)
@@ -105,6 +82,42 @@ def build_page(
         asked.failure(None, js=f"() => {{ {_tell('failed')} }}", api_visibility="private")
         gr.Button(visible=False).click(predict, picture, [verdict, heat], api_name="predict")
     return page
+
+
+def _stage(classifier: Classifier, keeps: str) -> tuple[Picture, Verdict, HeatMap]:
+    """What the page is about: the picture, with where the classifier looked laid over it, and the verdict beside it."""
+    about = classifier.description
+    with gr.Row(elem_id="bcob-stage"):
+        with gr.Column(elem_id="bcob-picture"):
+            picture = Picture(
+                label="Picture", show_label=False, buttons=[], alt_text="Your picture", elem_id="bcob-upload",
+                placeholder="Drop a picture here\nor click to choose one",
+            )  # fmt: skip
+            heat = HeatMap(
+                label="Where it looked", show_label=False, buttons=[], interactive=False,
+                alt_text="Your picture, bright where the classifier looked", elem_id="bcob-heat",
+            )  # fmt: skip
+        picture.keep = about.input.keep
+        verdict = Verdict(
+            verdict_html(about, classifier.has_heatmap, keeps), "\n".join(map(_script, SCRIPTS)),
+            verdict_props(about, keeps), label="Verdict", elem_id="bcob-verdict",
+        )  # fmt: skip
+    return picture, verdict, heat
+
+
+def _examples(examples: list[Path], picture: Picture) -> None:
+    """The strip of pictures to click on."""
+
+    def pick(event: gr.EventData) -> str:
+        return str(examples[event.index])
+
+    gr.set_static_paths(examples)
+    strip = gr.HTML(
+        examples_html(examples), elem_id="bcob-examples", apply_default_css=False,
+        js_on_load="element.addEventListener('click', ({target}) => { const button = target.closest('button');"
+        " if (button) trigger('click', {index: +button.dataset.index}); });",
+    )  # fmt: skip
+    strip.click(pick, None, picture, api_visibility="private", show_progress="hidden")
 
 
 def verdict_html(about: Description, has_heatmap: bool, keeps: str) -> str:

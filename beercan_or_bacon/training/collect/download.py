@@ -26,15 +26,12 @@ SILENCE = 10.0  # seconds without a byte before a server counts as stalled
 SECONDS = 30.0  # the longest that one picture may take from its first byte to its last, redirects included
 REDIRECTS = 5
 AT_ONCE = 24  # pictures in flight: asked for, or arrived and not yet checked
-# of which from one host: as many as Wikimedia's robot policy allows, and nobody else minds
-# https://wikitech.wikimedia.org/wiki/Robot_policy
-PER_HOST = 2
+PER_HOST = 2  # of which from one host, as https://wikitech.wikimedia.org/wiki/Robot_policy allows; nobody else minds
 FIRST = 4  # of which before it has answered: small servers' queues of new connections hold five
 PER_NAMED_HOST = 12  # from a server named on the command line: it is the user's own, or a mirror for the purpose
 ATTEMPTS = 3
 PATIENCE = 60.0  # seconds: the longest that a server may make one picture wait in this run
-# Pillow's name of a format -> extension
-FORMATS = {
+FORMATS = {  # Pillow's name of a format -> extension
     "JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif", "AVIF": "avif",
 }  # fmt: skip
 # what is wrong with a picture (see PictureError) -> the reason it is dropped for
