@@ -6,10 +6,12 @@ import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import onnxruntime
 import torch
 from timm.data import resolve_model_data_config
+from timm.models import get_model_args
 from torch import nn
 
 from .cut import pools_a_map
@@ -31,14 +33,14 @@ def fresh_model(weights: Weights, outputs: int) -> nn.Module:
     """The pretrained backbone with a new classifier, and with POOLING where its head can have it."""
     model = load(weights)
     model.reset_classifier(outputs)
-    if pooling := pooling_of(model):
-        model.reset_classifier(outputs, **pooling)
+    if pools_a_map(model):  # a head with more in it than a pooling and a classifier keeps its own
+        model.reset_classifier(outputs, POOLING)
     return model
 
 
-def pooling_of(model: nn.Module) -> dict[str, str]:
-    """What timm is to be told of POOLING: a head with more in it than a pooling and a classifier keeps its own."""
-    return {"global_pool": POOLING} if pools_a_map(model) else {}
+def arguments_of(model: nn.Module) -> dict[str, Any]:
+    """What timm.create_model is to be told, beside the name and the number of outputs, for the like of this model."""
+    return {key: value for key, value in get_model_args(model).items() if key not in ("in_chans", "num_classes")}
 
 
 def suited(recipe: Recipe, model: nn.Module) -> Recipe:

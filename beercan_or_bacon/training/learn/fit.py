@@ -26,7 +26,7 @@ from ..stage_key import constants_of, stage_key
 from . import augmented, calibration, fine_tune, metrics, plots, report, unlike
 from . import evaluate as measuring
 from . import examples as picking
-from .backbone import best_device, fresh_model, pooling_of, suited
+from .backbone import arguments_of, best_device, fresh_model, suited
 from .cross_validate import cross_validate
 from .cut import classifiers_of, cut
 from .evaluate import cases_of, evaluate
@@ -84,7 +84,7 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     for classifier in classifiers_of(model):
         calibrate(classifier, evaluation.scale, evaluation.shift)
     save_fit(folder, model.state_dict(), {
-        "mark": mark, "arch": arch, "model_args": pooling_of(model), "labels": classes.labels,
+        "mark": mark, "arch": arch, "model_args": arguments_of(model), "labels": classes.labels,
         "input": recipe.input_rule.model_dump(), "mean": mean, "std": std, "evaluation": asdict(evaluation),
         "training": training_facts(examples, evaluation, recipe) | {
             "epochs": epochs, "seed": seed, "backbone": arch, "weights": weights.facts,

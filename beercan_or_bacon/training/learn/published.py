@@ -15,7 +15,7 @@ from ...errors import ModelError
 from .backbone import trace
 from .places import Places
 
-APART = 0.01  # of a probability: what float16 weights and another runtime may change
+APART = 0.01  # of a probability: what another runtime and, when trained, float16 weights may change
 
 
 class Published(nn.Module):
@@ -41,10 +41,14 @@ class Published(nn.Module):
         return logits.sigmoid(), self.places.logits(self.model.forward_head, x, logits).sigmoid()
 
 
+def as_graph(model: Published, size: int) -> bytes:
+    """The graph with its weights as they are."""
+    return trace(model, torch.zeros(2, size, size, 3, dtype=torch.uint8), "image", model.outputs)
+
+
 def to_onnx(model: Published, size: int) -> bytes:
     """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    graph = onnx.load_model_from_string(trace(model, example, "image", model.outputs))
+    graph = onnx.load_model_from_string(as_graph(model, size))
     store_half(graph.graph)
     onnx.checker.check_model(graph)
     return graph.SerializeToString()
@@ -70,20 +74,23 @@ def refuse_unexportable(
 
     size: pixels, of the pictures. mean, std: three each, of pictures in 0..1.
     """
-    published = Published(model, places, mean, std).eval()
-    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    published, name = Published(model, places, mean, std).eval(), model.pretrained_cfg["architecture"]
     try:
-        session = onnxruntime.InferenceSession(to_onnx(published, size), providers=["CPUExecutionProvider"])
-        answers = session.run(published.outputs, {"image": noise})
-    except Exception as error:  # the exporter, the checker and the runtime raise classes of their own
+        apart = distance(published, as_graph(published, size), size)
+    except Exception as error:  # the exporter and the runtime raise classes of their own
         raise ModelError(
-            f"{model.pretrained_cfg['architecture']} cannot be published as ONNX "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:120]}). Choose another --arch."
+            f"{name} cannot be published as ONNX ({type(error).__name__}: {' '.join(str(error).split())[:120]}). "
+            "Choose another --arch."
         ) from None
-    with torch.inference_mode():
-        expected = published(torch.from_numpy(noise))
-    apart = max(float(np.abs(one.numpy() - other).max()) for one, other in zip(expected, answers, strict=True))
     if not apart <= APART:
-        raise ModelError(
-            f"{model.pretrained_cfg['architecture']} answers otherwise as ONNX (by {apart:.2g}). Choose another --arch."
-        )
+        raise ModelError(f"{name} answers otherwise as ONNX (by {apart:.2g}). Choose another --arch.")
+
+
+def distance(model: Published, graph: bytes, size: int) -> float:
+    """By how much the graph's answers to a picture of noise, probabilities and heat map, differ from the model's."""
+    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    answers = session.run(model.outputs, {"image": noise})
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(noise))
+    return max(float(np.abs(one.numpy() - other).max()) for one, other in zip(expected, answers, strict=True))
