@@ -49,7 +49,7 @@ def random_weights(model: torch.nn.Module, size: tuple[int, int, int]) -> dict[s
             module.momentum = None  # the mean over all batches
     with torch.no_grad():
         model.train()(torch.rand(4, *size))
-    return {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    return {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ from ..stage_key import sha256_of
 
 def save_fit(folder: Path, weights: dict[str, torch.Tensor], settings: dict[str, Any]) -> None:
     """Write model.safetensors, then fit.json: `settings`, and the sha256 of the weights that they speak of."""
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
+    # clones, since some networks use one tensor under several names, which the format does not take
+    content = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()})
     write_whole(folder / "model.safetensors", content)
     settings = {**settings, "weights": sha256_of(folder / "model.safetensors")}
     write_whole(folder / "fit.json", json.dumps(settings, indent=1))
