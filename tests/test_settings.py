@@ -34,6 +34,7 @@ def refused(tmp_path, capsys, monkeypatch):
         (["--seed", "4294967296"], "--seed 4294967296 is none"),
         (["--arch", "nosuch"], "--arch nosuch is not a network that timm knows."),
         (["--arch", "convnext2_tiny"], "Is one of these meant: convnextv2_tiny, "),
+        (["--arch", "resnet18.other"], "timm has no such weights. It has: resnet18."),
         (["--device", "cuda"], "--device cuda: this machine has none that torch can use. It has: --device cpu."),
         (["--device", "mps"], "--device mps: this machine has none"),
     ],

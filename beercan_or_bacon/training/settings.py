@@ -68,6 +68,9 @@ def network(arch: str) -> Iterator[str]:
         near = get_close_matches(arch, timm.list_models(), 3)
         meant = f" Is one of these meant: {', '.join(near)}?" if near else ""
         yield f"--arch {arch} is not a network that timm knows.{meant}"
+    elif not timm.is_model_pretrained(arch):
+        there = ", ".join(timm.list_pretrained(f"{arch.split('.')[0]}.*")) or "no name of this network has any"
+        yield f"--arch {arch}: timm has no such weights. It has: {there}."
 
 
 def device(wanted: str) -> Iterator[str]:

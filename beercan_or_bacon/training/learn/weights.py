@@ -86,7 +86,7 @@ def known(arch: str) -> PretrainedCfg:
     family = [name for name in sorted(names) if name.startswith(arch.split(".")[0] + ".")]
     near = family[:4] or difflib.get_close_matches(arch, sorted(names), n=4, cutoff=0.4)
     what = "has no weights on the Hub" if timm.is_model(arch) else "is not a network that timm knows"
-    nearest = f" The nearest that are: {', '.join(near)}." if near else ""
+    nearest = f" Is one of these meant: {', '.join(near)}?" if near else ""
     raise ModelError(f"{arch} {what}.{nearest} All: https://huggingface.co/timm")
 
 
