@@ -3,7 +3,7 @@
     python train.py                          scrape, clean, fit, export; each stage skips what is already done
     python train.py STAGE [options]          one stage: scrape, clean, review, fit, export, push, space, embed, doctor
 
-    python train.py --epochs 3 --device cpu            shorter, on the CPU
+    python train.py --epochs 6 --device cuda           longer, on a GPU
     python train.py review                             look at the doubtful pictures and decide
     python train.py push --push USER/REPO              the model, to the Hugging Face Hub
     python train.py space --space USER/SPACE           the page, to a Space
@@ -165,7 +165,7 @@ OPTIONS = (
     Option("model", "push space embed doctor", "the model's folder, to be read; default: model", FOLDER, Path("model")),
     Option("out", "export embed", "the folder to be written; default: model, of embed site", FOLDER, Path("model")),
     Option("arch", "fit", "timm's name of a network (README: which for what)", NAME, "tf_efficientnet_lite2"),
-    Option("epochs", "fit", "passes over the training pictures; default: 6", NUMBER, 6),
+    Option("epochs", "fit", "passes over the training pictures; default: 2", NUMBER, 2),
     Option("seed", "fit", "of split, shuffling and augmentation; default: 0", NUMBER, 0),
     Option("device", "fit", "default: the best there is", {"choices": ["cuda", "mps", "cpu"]}),
     Option("openverse", "scrape doctor", "another server for the Openverse API", URL),

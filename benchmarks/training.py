@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--classes", type=Path, default=Path("classes.toml"))
     parser.add_argument("--arch", default="tf_efficientnet_lite2")
-    parser.add_argument("--epochs", type=int, default=6, help="of our recipe; the plain one has 1 + 4")
+    parser.add_argument("--epochs", type=int, default=2, help="of our recipe; the plain one has 1 + 4")
     parser.add_argument("--pictures", type=int, help="this many, by chance; 160 at least (batches of 64)")
     args = parser.parse_args()
     examples, device = kept_examples(load_classes(args.classes), args.data), best_device()

@@ -11,11 +11,11 @@ from ...serving.classifier import InputRule
 class Recipe:
     """The settings that experiments chose; benchmarks/README.md has the table."""
 
-    size: int = 260  # pixels, the square's side; for a network that is not packaged its own, as the next two are
+    size: int = 320  # pixels, the square's side; for a network that is not packaged its own, as the next two are
     resize: str = "pad"
     interpolation: str = "bicubic"
     fill: tuple[int, int, int] = (255, 255, 255)  # RGB around a picture that is not square
-    views: int = 2  # augmented looks at each picture, beside the plain one
+    views: int = 1  # augmented looks at each picture, beside the plain one
     late: float = 0.2  # the share of the backbone's parameters that is trained, at least
     lr: float = 1e-3  # one-cycle peak
     weight_decay: float = 0.05
