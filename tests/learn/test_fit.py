@@ -346,6 +346,16 @@ def test_pairs_show_the_middles_of_both_pictures():
     assert {(int(x[2, 0]), int(x[2, 4]), int(x[0, 2]), int(x[4, 2])) for x in both} == {(1, 3, 9, 9), (9, 9, 1, 3)}
 
 
+def test_labels_are_drawn_alike_and_as_often_as_the_recipe_says():
+    maps = torch.zeros(100, 1, 1, 2, 2).half()
+    targets = torch.zeros(100, 2)
+    targets[:2, 0], targets[2:10, 1] = 1, 1
+    drawn = AugmentedMaps(maps, targets, np.arange(100), pairs=0, shown=0.5)
+    torch.manual_seed(0)
+    shares = torch.stack([drawn[0][1] for _ in range(4000)]).mean(0)
+    assert shares.tolist() == pytest.approx([0.25, 0.25], abs=0.03)
+
+
 @pytest.mark.parametrize(("cuda", "mps", "best"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
 def test_the_best_device_is_chosen(cuda, mps, best, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)

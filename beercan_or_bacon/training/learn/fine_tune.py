@@ -122,7 +122,7 @@ def train_late(
         recipe = replace(recipe, pairs=0, start_pairs=0)
     net = LateNetwork(parts).to(device, memory_format=torch.channels_last)
     hard = torch.from_numpy(targets).float()
-    plain, pairs = FeatureMaps(maps, hard, train), AugmentedMaps(maps, hard, train, pairs=1)
+    plain, pairs = FeatureMaps(maps, hard, train), AugmentedMaps(maps, hard, train, 1, recipe.shown)
     some = torch.randperm(len(train))[: round(recipe.start_pairs * len(train))].tolist()
     start_head(net, classifiers_of(model), plain + Subset(pairs, some), device)
     for module in net.modules():  # ImageNet's statistics are better than a batch's of so few pictures
@@ -130,7 +130,7 @@ def train_late(
             module.requires_grad_(False)
     smooth = torch.from_numpy(targets * (1 - recipe.smoothing) + recipe.smoothing / 2).float()
     dls = DataLoaders.from_dsets(
-        AugmentedMaps(maps, smooth, train, recipe.pairs),
+        AugmentedMaps(maps, smooth, train, recipe.pairs, recipe.shown),
         FeatureMaps(maps, hard, valid),
         bs=recipe.batch, device=torch.device(device), num_workers=0,
         drop_last=(len(train) % recipe.batch == 1, False),  # MixUp has nothing to mix a picture alone with

@@ -23,6 +23,7 @@ class Recipe:
     mixup: float = 0.8  # alpha of the Beta distribution; acts on feature maps
     smoothing: float = 0.05  # targets are smoothing/2 and 1 - smoothing/2
     pairs: float = 0.1  # share of training pictures seen side by side with another, so that "both" is known
+    shown: float = 0.4  # share of the pictures drawn that show a label, the labels alike
     start_pairs: float = 0.25  # how many such pairs, a training picture, the head begins with
     average_from: float = 0.5  # weights are averaged over the steps after this share of the training
     back: float = 0.4  # how far that mean is then drawn back towards the weights that training began with
