@@ -33,6 +33,17 @@ def test_the_page_imports_neither_torch_nor_fastai():
     assert not imported & {"torch", "torchvision", "fastai", "timm", "onnx", "sklearn"}
 
 
+def test_torch_stays_where_the_architecture_says():
+    rooms = {f"{TRAINING}.learn", f"{TRAINING}.clean.embeddings"}
+    importing = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in [*ROOT.glob("*.py"), *(ROOT / "beercan_or_bacon").rglob("*.py")]
+        if re.search(r"^(import|from) (torch|fastai|timm)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert importing
+    assert {module for module in importing if not inside(module, rooms)} == set()
+
+
 def inside(module: str, rooms: set[str]) -> bool:
     """Whether a module is one of the rooms, or lies in one."""
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
