@@ -24,7 +24,9 @@ class Classifier {
 
   /** Predict nothing in particular, so that the next prediction is quick. */
   async warmUp() {
-    await this.predict(await createImageBitmap(new ImageData(1, 1)));
+    const nothing = await createImageBitmap(new ImageData(1, 1));
+    await this.predict(nothing);
+    nothing.close();
   }
 
   /**

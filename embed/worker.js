@@ -23,18 +23,20 @@ self.onmessage = async ({ data }) => {
   }
   const { id, file, frame, thumbnail } = data;
   waiting++;
+  let bitmap = frame;
   try {
-    const bitmap = frame ?? (await openPicture(file));
+    bitmap ??= await openPicture(file);
     const ready = await classifier.catch(() => null); // said already: the page begins again with a new worker
     if (!ready) return;
     const { width, height } = bitmap;
     const prediction = await ready.predict(bitmap, file?.type);
     const small = thumbnail && (await smallCopy(bitmap, thumbnail));
-    bitmap.close();
     self.postMessage({ id, width, height, prediction, thumbnail: small });
   } catch (error) {
     const sentence = error instanceof PictureError ? error.message : "That did not work: " + error.message;
     self.postMessage({ id, error: sentence });
+  } finally {
+    bitmap?.close();
   }
 };
 

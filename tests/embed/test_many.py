@@ -94,6 +94,7 @@ def test_no_more_than_a_few_are_open_at_a_time(page, album):
         self.open = self.most = 0;
         const make = self.createImageBitmap;
         self.createImageBitmap = async (...all) => {
+            if (!(all[0] instanceof Blob)) return make(...all);  // warming up takes a pixel, no picture
             self.most = Math.max(self.most, ++self.open);
             const bitmap = await make(...all).catch((error) => { self.open--; throw error; });
             const close = bitmap.close;
