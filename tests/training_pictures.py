@@ -11,6 +11,19 @@ from PIL import Image, ImageDraw
 from beercan_or_bacon.training.classes import Classes
 from beercan_or_bacon.training.table import Record, write_table
 
+# classes.toml of the tiny model in conftest.py
+CLASSES_TOML = """title = "Blue or red?"
+tagline = "Which?"
+[[class]]
+label = "beer can"
+search = ["beer can"]
+[[class]]
+label = "bacon"
+search = ["bacon"]
+[neither]
+search = ["cat"]
+"""
+
 CLASSES = Classes(
     ("beer can", "bacon"),
     {"beer can": ("beer can",), "bacon": ("bacon",), "neither": ("photo",)},

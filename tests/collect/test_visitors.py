@@ -15,21 +15,12 @@ from beercan_or_bacon.training.clean.review import Desk
 from beercan_or_bacon.training.collect.visitors import take_in
 from beercan_or_bacon.training.learn.examples import source_of
 from beercan_or_bacon.training.table import read_table
+from tests.training_pictures import CLASSES_TOML
 
 
 @pytest.fixture
 def classes(tmp_path):
-    (tmp_path / "classes.toml").write_text("""title = "Blue or red?"
-tagline = "Which?"
-[[class]]
-label = "beer can"
-search = ["beer can"]
-[[class]]
-label = "bacon"
-search = ["bacon"]
-[neither]
-search = ["cat"]
-""")
+    (tmp_path / "classes.toml").write_text(CLASSES_TOML)
     return load_classes(tmp_path / "classes.toml")
 
 

@@ -12,18 +12,7 @@ from static_site import choose
 from beercan_or_bacon.training.classes import load_classes
 from beercan_or_bacon.training.collect.visitors import take_in
 from beercan_or_bacon.training.table import read_table
-
-CLASSES = """title = "Blue or red?"
-tagline = "Which?"
-[[class]]
-label = "beer can"
-search = ["beer can"]
-[[class]]
-label = "bacon"
-search = ["bacon"]
-[neither]
-search = ["cat"]
-"""
+from tests.training_pictures import CLASSES_TOML
 
 
 def test_pictures_stay_in_the_browser_and_leave_as_a_zip(page, tmp_path):
@@ -34,7 +23,7 @@ def test_pictures_stay_in_the_browser_and_leave_as_a_zip(page, tmp_path):
         Image.new("RGB", (2400, 1600), COLOURS[name]).save(path, exif=exif, quality=95)
         choose(page, path)
         page.click("#ask")
-        assert page.locator("#wrong button", has_text="Close").count() == 1
+        expect(page.locator("#wrong button", has_text="Close")).to_have_count(1)
         assert not page.locator("#wrong").get_by_role("button", name=name, exact=True).count()  # what it said already
         page.locator("#wrong").get_by_role("button", name="neither").click()
         expect(page.locator("#asked")).to_contain_text("Kept as neither.")
@@ -53,7 +42,7 @@ def test_pictures_stay_in_the_browser_and_leave_as_a_zip(page, tmp_path):
             with archive.open(name) as file, Image.open(file) as picture:
                 assert picture.size == (1024, 683)
                 assert not picture.getexif()
-    (tmp_path / "classes.toml").write_text(CLASSES)
+    (tmp_path / "classes.toml").write_text(CLASSES_TOML)
     (tmp_path / "data").mkdir()
     assert take_in(load_classes(tmp_path / "classes.toml"), tmp_path / "data", str(download.value.path())) == 2
     assert {record.label for record in read_table(tmp_path / "data")} == {"neither"}
