@@ -1,7 +1,8 @@
-"""All that leans on Gradio's inside: its components, its upload and its sessions, each changed in one respect.
+"""What leans on Gradio's inside: its components, its upload and its sessions, each changed in one respect.
 
 Gradio promises none of this. WRITTEN_FOR is the version it was written against; tests/serving/test_gradio_internals.py
-says, name by name, what a newer one has moved. The page's look leans on Gradio's DOM in one file too: page.css.
+says, name by name, what a newer one has moved, also of the App and the error that server.py takes. The page's look
+leans on Gradio's DOM in one file too: page.css.
 """
 
 from __future__ import annotations

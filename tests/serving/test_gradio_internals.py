@@ -26,6 +26,9 @@ def test_the_gradio_here_is_the_one_that_it_was_written_for():
         (gr.Blocks, "preprocess_data"),
         (gr.component_meta, "create_or_modify_pyi"),
         (route_utils.GradioMultiPartParser.__mro__[1], "parse"),
+        (route_utils, "FnIndexInferError"),
+        (gr.routes, "App"),
+        (gr.routes.App, "get_blocks"),
     ],
     ids=lambda part: getattr(part, "__name__", part),
 )
