@@ -16,7 +16,7 @@ PACKAGE = "beercan_or_bacon"
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- drawn by docs/architecture.py -->", "<!-- end -->"
 STEPS = ("collect", "clean", "learn", "publish")
-EVERYWHERE = {"errors", ""}  # imported by nearly all; arrows to them would hide the others
+EVERYWHERE = {"errors", "files", ""}  # imported by nearly all; arrows to them would hide the others
 
 
 def imports_of(path: Path) -> set[str]:

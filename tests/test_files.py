@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from beercan_or_bacon.training.files import replacing, write_whole
+from beercan_or_bacon.files import replacing, write_whole
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,7 +42,7 @@ def test_a_block_that_fails_leaves_the_old_and_nothing_beside_it(tmp_path):
 def test_a_full_disk_is_told_by_name_and_leaves_nothing(tmp_path):
     path = tmp_path / "large.bin"
     write_whole(path, "old")
-    writer = "import sys; from pathlib import Path; from beercan_or_bacon.training.files import write_whole\n"
+    writer = "import sys; from pathlib import Path; from beercan_or_bacon.files import write_whole\n"
     writer += "try: write_whole(Path(sys.argv[1]), bytes(3_000_000))\n"
     writer += "except OSError as error: print(error.filename)"
 
@@ -60,7 +60,7 @@ def test_a_full_disk_is_told_by_name_and_leaves_nothing(tmp_path):
 def test_killed_while_it_writes_it_leaves_the_old(tmp_path):
     path = tmp_path / "a.txt"
     write_whole(path, "old")
-    writer = "import os, sys; from pathlib import Path; from beercan_or_bacon.training.files import replacing\n"
+    writer = "import os, sys; from pathlib import Path; from beercan_or_bacon.files import replacing\n"
     writer += "with replacing(Path(sys.argv[1])) as file: file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", writer, str(path)], cwd=ROOT).returncode == -signal.SIGKILL
     assert path.read_text() == "old"
@@ -78,7 +78,7 @@ def test_no_stage_writes_in_another_way():
     }
     found = {
         f"{path.name}: {shortcut}"
-        for path in (ROOT / "beercan_or_bacon" / "training").rglob("*.py")
+        for path in (ROOT / "beercan_or_bacon").rglob("*.py")
         for shortcut in shortcuts
         if shortcut in path.read_text(encoding="utf-8") and shortcut not in allowed.get(path.name, set())
     }

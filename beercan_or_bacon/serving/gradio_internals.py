@@ -1,13 +1,17 @@
-"""What leans on Gradio's inside: its components, its upload and its sessions, each changed in one respect.
+"""What leans on Gradio's inside: its components, its upload, its sessions, and how it stops and forgets.
 
 Gradio promises none of this. WRITTEN_FOR is the version it was written against; tests/serving/test_gradio_internals.py
-says, name by name, what a newer one has moved, also of the App and the error that server.py takes. The page's look
-leans on Gradio's DOM in one file too: page.css.
+says, name by name, what a newer one has moved. The page's look leans on Gradio's DOM in one file too: page.css.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from gradio import route_utils
 from gradio.block_function import BlockFunction
 from gradio.components.label import LabelConfidence, LabelData
 from gradio.data_classes import ImageData
+from gradio.routes import App
 from gradio.state_holder import SessionState
 from PIL import Image
 from starlette.datastructures import FormData
@@ -27,6 +32,7 @@ from .pictures import KEEP_SIDE, read_picture
 from .uploads import open_upload
 
 WRITTEN_FOR = "6.31.0"
+KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
 
 ANSWER_SCHEMA = LabelData.model_json_schema()  # made once: Gradio asks for it at every answer
 
@@ -145,3 +151,46 @@ class UploadsOnly(gr.Blocks):
         if isinstance(path, str) and (path in self.upload_file_set or path in self.own):
             return {"path": path, "meta": {"_type": "gradio.FileData"}}
         return {}
+
+
+def owes_answers(page: gr.Blocks) -> bool:
+    """Whether an answer is being made, or is made and not fetched yet: that takes a request of its own."""
+    return any(page._queue.pending_event_ids_session.values())
+
+
+def end_heartbeats(page: gr.Blocks) -> None:
+    """End the requests that visitors' pages keep open; Gradio's own way leaves them to time out. From any thread."""
+    page.app.state.loop.call_soon_threadsafe(page.app.stop_event.set)
+
+
+@asynccontextmanager
+async def forgetting(app: App) -> AsyncIterator[None]:
+    """While the app runs, delete uploads and answers after KEEP_SECONDS; at its end, delete what is left.
+
+    Gradio's own `delete_cache` gives up for good when a picture arrives while it deletes.
+    """
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS / 20)
+            delete_older(app.get_blocks(), KEEP_SECONDS)
+
+    app.state.loop = asyncio.get_running_loop()
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        delete_older(app.get_blocks(), -1)
+
+
+def delete_older(page: gr.Blocks, seconds: float) -> None:
+    """Delete the files that came in or were made more than this many seconds ago."""
+    latest = time.time() - seconds
+    for paths in page.temp_file_sets:
+        for path in list(paths):
+            with suppress(FileNotFoundError):
+                if os.lstat(path).st_ctime > latest:
+                    continue
+                os.remove(path)
+            paths.discard(path)

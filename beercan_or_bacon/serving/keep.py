@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import BusyError, PictureError, ServerError
+from ..files import write_whole
 from .bounds import refusal
 from .classifier import NEITHER
 from .pictures import read_picture
@@ -70,14 +71,11 @@ class Keeper:
         name = f"pictures/{hashlib.sha256(written.getvalue()).hexdigest()}.jpg"
         with self.lock:
             kept = self.folder / name
-            kept.parent.mkdir(parents=True, exist_ok=True)
             if kept.exists():
                 return
-            if sum(1 for _ in kept.parent.iterdir()) >= MOST:
+            if sum(1 for _ in kept.parent.glob("*")) >= MOST:
                 raise PictureError("Enough pictures have been kept for now. Thank you!", "too_much")
-            temporary = kept.with_suffix(".tmp")
-            temporary.write_bytes(written.getvalue())
-            temporary.replace(kept)
+            write_whole(kept, written.getvalue())
             with (self.folder / self.table).open("a", newline="", encoding="utf-8") as table:
                 rows = csv.writer(table)
                 if table.tell() == 0:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,14 +13,13 @@ from typing import Any
 
 import gradio as gr
 from gradio.route_utils import FnIndexInferError
-from gradio.routes import App
 from starlette.middleware import Middleware
 
 from ..errors import ServerError
 from .api import AT_ONCE, WAITING, verdict_route
 from .bounds import SENTENCES, Bounds, refusal
 from .classifier import Classifier
-from .gradio_internals import UploadsOnly
+from .gradio_internals import UploadsOnly, end_heartbeats, forgetting, owes_answers
 from .health import Health
 from .keep import Keeper, wrong_route
 from .pictures import MAX_BYTES, workers
@@ -31,7 +27,6 @@ from .preview import Unfolds, preview_route
 from .traffic import Served, Traffic, log_request
 
 HERE = Path(__file__).parent
-KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
 SESSIONS = 256  # that Gradio keeps 20 KB each of, though this page has no state; each call of the API is one
 # Seconds a connection may idle: longer than balancers in front allow (nginx, ALB: 60), so that it is they who close it,
 # and none of them sends a request into a connection that is just being closed here
@@ -135,7 +130,7 @@ def _app_kwargs(
     own = frozenset(route.path for route in routes)
     middleware = [Middleware(Traffic, tell=tell, own=own)] if tell else []
     return {
-        "lifespan": _forgetting,
+        "lifespan": forgetting,
         "routes": routes,
         "middleware": [*middleware, Middleware(Bounds), Middleware(Unfolds, about=classifier.description)],
         "exception_handlers": {FnIndexInferError: lambda *_: refusal(404, SENTENCES[404])},  # no such function
@@ -162,48 +157,10 @@ def stop(page: gr.Blocks, health: Health) -> None:
     """
     health.unready = "The page is stopping."
     end = time.monotonic() + STOPPING
-    owed = page._queue.pending_event_ids_session
-    if any(owed.values()):
-        while any(owed.values()) and time.monotonic() < end - STOPPING + DELIVERY:
+    if owes_answers(page):
+        while owes_answers(page) and time.monotonic() < end - STOPPING + DELIVERY:
             time.sleep(0.02)
         time.sleep(0.5)  # for the heat map's picture, which the browser hears of with the answer
-    asyncio.run_coroutine_threadsafe(_end_heartbeats(page), page.app.state.loop)
+    end_heartbeats(page)
     page.server.should_exit = True  # closes the door and idle connections at once, the others after their answers
     page.server.thread.join(end - time.monotonic())
-
-
-async def _end_heartbeats(page: gr.Blocks) -> None:
-    page.app.stop_event.set()
-
-
-@asynccontextmanager
-async def _forgetting(app: App) -> AsyncIterator[None]:
-    """While the app runs, delete uploads and answers after KEEP_SECONDS; at its end, delete what is left.
-
-    Gradio's own `delete_cache` gives up for good when a picture arrives while it deletes.
-    """
-
-    async def sweep() -> None:
-        while True:
-            await asyncio.sleep(KEEP_SECONDS / 20)
-            delete_older(app.get_blocks(), KEEP_SECONDS)
-
-    app.state.loop = asyncio.get_running_loop()
-    task = asyncio.create_task(sweep())
-    try:
-        yield
-    finally:
-        task.cancel()
-        delete_older(app.get_blocks(), -1)
-
-
-def delete_older(page: gr.Blocks, seconds: float) -> None:
-    """Delete the files that came in or were made more than this many seconds ago."""
-    latest = time.time() - seconds
-    for paths in page.temp_file_sets:
-        for path in list(paths):
-            with suppress(FileNotFoundError):
-                if os.lstat(path).st_ctime > latest:
-                    continue
-                os.remove(path)
-            paths.discard(path)

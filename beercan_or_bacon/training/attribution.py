@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from .files import write_whole
+from ..files import write_whole
 from .table import Record
 
 

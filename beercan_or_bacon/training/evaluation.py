@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import DataError
-from .files import write_whole
+from ..files import write_whole
 
 FILE = "evaluation.json"
 # what a Figure may be of, beside labels and kinds

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import DataError
-from .files import replacing
+from ..files import replacing
 
 VISITOR = "visitor"  # the provider of pictures that visitors sent: nothing decides about them but a person
 

@@ -51,3 +51,10 @@ def test_what_is_overridden_is_asked_as_before(function, parameters):
 def test_gradio_takes_uploads_with_our_parser():
     assert "GradioMultiPartParser(" in inspect.getsource(gr.routes), NEWER + "uploads are parsed by something else."
     assert route_utils.GradioMultiPartParser is internals.OnePicture
+
+
+def test_what_stopping_and_forgetting_read_is_there():
+    page = gr.Blocks()
+    for owner, name in [(page, "temp_file_sets"), (page._queue, "pending_event_ids_session")]:
+        assert hasattr(owner, name), f"{NEWER}{name} is gone."
+    assert hasattr(gr.routes.App(), "stop_event"), f"{NEWER}App.stop_event is gone."

@@ -20,7 +20,7 @@ from PIL import Image
 
 from beercan_or_bacon.serving.about import SNIPPETS, about_html, embed_html
 from beercan_or_bacon.serving.classifier import Classifier
-from beercan_or_bacon.serving.server import delete_older
+from beercan_or_bacon.serving.gradio_internals import delete_older
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from ...errors import DataError
+from ...files import write_whole
 from ..attribution import write_attribution
 from ..classes import NEITHER, Classes
-from ..files import write_whole
 from ..stage_key import stage_key
 from ..table import VISITOR, Record, author_of, read_table, write_table
 from .duplicates import near_duplicates

@@ -17,8 +17,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 from tqdm import tqdm
 
 from ...errors import PictureError
+from ...files import replacing
 from ...serving.pictures import open_picture
-from ..files import replacing
 from ..learn.backbone import create_backbone, frozen, stages_of
 from ..stage_key import stage_key
 from .settings import EYE

@@ -7,8 +7,8 @@ from collections import defaultdict
 from html import escape
 from pathlib import Path
 
+from ...files import write_whole
 from ..classes import NEITHER, Classes
-from ..files import write_whole
 from ..table import Record
 from .embeddings import Look
 

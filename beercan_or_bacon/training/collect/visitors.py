@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ...errors import DataError
+from ...files import write_whole
 from ..classes import NEITHER, Classes
-from ..files import write_whole
 from ..table import VISITOR, Record, read_table, write_table
 from .download import BYTES, Rejection, inspect
 from .web import TryAgain

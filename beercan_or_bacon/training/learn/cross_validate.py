@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ..files import replacing
+from ...files import replacing
 from ..stage_key import stage_key
 from .fine_tune import answers, train_late
 from .recipe import Recipe

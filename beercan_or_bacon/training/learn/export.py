@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ...errors import DataError
+from ...files import write_whole
 from ..classes import Classes
 from ..evaluation import FILE, Evaluation, evaluation_of, write_evaluation
-from ..files import write_whole
 from ..stage_key import sha256_of, stage_key
 from .cut import cut
 from .fitted import finished_fit

@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from tqdm import tqdm
 
+from ...files import replacing
 from ...serving.classifier import InputRule, fit_to_square
 from ...serving.pictures import open_picture
-from ..files import replacing
 from ..stage_key import stage_key
 from .backbone import frozen
 from .examples import Example

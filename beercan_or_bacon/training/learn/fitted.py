@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from ..files import write_whole
+from ...files import write_whole
 from ..stage_key import sha256_of
 
 

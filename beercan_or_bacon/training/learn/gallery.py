@@ -12,10 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ...errors import PictureError
+from ...files import write_whole
 from ...serving.examples import CREDITS, Credit, examples_for, slug
 from ...serving.pictures import open_picture
 from ..classes import NEITHER, Classes
-from ..files import write_whole
 from ..table import Record, author_of, read_table
 
 EACH = 3  # pictures of a label, and of neither

@@ -18,11 +18,11 @@ from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 from scipy.special import expit
 
+from ...files import replacing, write_whole
 from ...serving.classifier import InputRule, fit_to_square, verdict_of
 from ...serving.pictures import open_picture
 from ..classes import Classes
 from ..evaluation import Evaluation, plain
-from ..files import replacing, write_whole
 from .calibration import OWN_SIDE, THE_REST, nested
 from .cross_validate import HeldOut
 from .evaluate import Cases, shown_by

@@ -11,9 +11,9 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ...errors import DataError
+from ...files import write_whole
 from ...serving.classifier import Description
 from ..evaluation import FILE, Evaluation, Figure, read_evaluation, table
-from ..files import write_whole
 from ..table import read_table
 
 TEMPLATE = Path(__file__).parent / "card.md.jinja"

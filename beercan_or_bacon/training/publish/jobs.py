@@ -12,7 +12,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, JobInfo, JobStage, Volume, snapshot_download
 
 from ...errors import DataError, HubError
-from ..files import write_whole
+from ...files import write_whole
 from ..stage_key import sha256_of, stage_key
 from ..table import read_table
 from .model import create, needed_token, told

@@ -23,8 +23,8 @@ from huggingface_hub import (
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from ...errors import HubError
+from ...files import write_whole
 from ...serving.check import check_model
-from ..files import write_whole
 from ..settings import NO_TOKEN
 from .card import write_card
 

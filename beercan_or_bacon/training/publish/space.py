@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[3]
 # What app.py needs, and nothing that trains.
 NEEDED = (
     "app.py", "requirements.txt", "LICENSE", "NOTICE", "beercan_or_bacon/__init__.py",
-    "beercan_or_bacon/errors.py", "beercan_or_bacon/serving/**/*.py", "beercan_or_bacon/serving/*.css",
-    "beercan_or_bacon/serving/*.js",
+    "beercan_or_bacon/errors.py", "beercan_or_bacon/files.py", "beercan_or_bacon/serving/**/*.py",
+    "beercan_or_bacon/serving/*.css", "beercan_or_bacon/serving/*.js",
 )  # fmt: skip
 EMOJI = "🔎"  # of a model whose classes.toml names none; the Hub asks for one
 PAID = (

@@ -20,11 +20,11 @@ import requests
 from PIL import Image
 
 from ...errors import EmbedError
+from ...files import write_whole
 from ...serving.about import facts_html, iframe_snippet, known_html
 from ...serving.classifier import Classifier, Description
 from ...serving.examples import credits_html
 from ...serving.preview import preview_picture
-from ..files import write_whole
 from ..stage_key import sha256_of
 
 PAGE = Path(__file__).parents[3] / "embed"
