@@ -28,7 +28,10 @@ def imports_of(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             start = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            found.add(".".join(filter(None, [start, node.module])))
+            base = ".".join(filter(None, [start, node.module]))
+            modules = {f"{base}.{alias.name}" for alias in node.names}  # `from . import module`
+            there = {name for name in modules if (ROOT / name.replace(".", "/")).with_suffix(".py").exists()}
+            found |= there if there == modules else there | {base}
     return {name for name in found if name.split(".")[0] == PACKAGE}
 
 

@@ -3,13 +3,14 @@
 import ast
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from beercan_or_bacon.serving.classifier import InputRule
 from beercan_or_bacon.training.classes import Classes
 from beercan_or_bacon.training.clean import settings
-from beercan_or_bacon.training.stage_key import sha256_of, stage_key
+from beercan_or_bacon.training.stage_key import constants_of, sha256_of, stage_key
 from beercan_or_bacon.training.table import Record
 
 TRAINING = Path(__file__).parents[1] / "beercan_or_bacon" / "training"
@@ -83,7 +84,17 @@ def test_cleaning_has_no_number_beside_its_settings():
         assert constants <= harmless, name
 
 
+def test_the_constants_of_modules_are_their_names_in_capitals():
+    one, other = ModuleType("one"), ModuleType("other")
+    vars(one).update(FEW=3, SHARE=0.5, NAME="a", SIZES=(1, 2), few=4, Few=5, TABLE={}, SHAPES=[1], NONE=None)
+    other.FEW = 4
+    assert constants_of(one, other) == {
+        "one.FEW": 3, "one.SHARE": 0.5, "one.NAME": "a", "one.SIZES": (1, 2), "other.FEW": 4,
+    }  # fmt: skip
+
+
 def test_the_sha256_of_a_file(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert stage_key(it=sha256_of(tmp_path / "a")) != stage_key(it=sha256_of(tmp_path / "b"))
     assert sha256_of(tmp_path / "b") is None

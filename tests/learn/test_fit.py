@@ -1,7 +1,9 @@
 """The fit: groups apart, the same twice, skipped when nothing changed, and good at what is easy."""
 
+import ast
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,6 @@ import torch
 from fastai.vision.all import Learner
 from safetensors.torch import load_file
 
-from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.training.evaluation import WHICH, evaluation_of
 from beercan_or_bacon.training.learn import cross_validate as cross_validation
 from beercan_or_bacon.training.learn import examples as picking
@@ -23,10 +24,11 @@ from beercan_or_bacon.training.learn.backbone import (
     frozen,
 )
 from beercan_or_bacon.training.learn.cut import cut
-from beercan_or_bacon.training.learn.examples import folds_of, joined_sources, kept_examples
+from beercan_or_bacon.training.learn.examples import kept_examples
 from beercan_or_bacon.training.learn.fine_tune import train_late
 from beercan_or_bacon.training.learn.fitted import finished_fit
 from beercan_or_bacon.training.learn.weights import find_weights
+from beercan_or_bacon.training.stage_key import constants_of
 from beercan_or_bacon.training.table import read_table, write_table
 from tests.training_pictures import CLASSES, write_data
 
@@ -74,77 +76,6 @@ def test_the_strongest_place_says_what_the_picture_does():
     assert places.shape == (1, 2, 3, 4)
     assert torch.allclose(places.amax((2, 3)), answer)
     assert places[0, 0].argmax() == 1 * 4 + 2
-
-
-def test_pictures_of_one_source_stay_together(tmp_path):
-    records = read_table(write_data(tmp_path / "data"))
-    # one picture that two searches found, by two people: it ties their pictures together
-    twice = replace(records[0], label="bacon", creator="bacon 0")
-    write_table(tmp_path / "data", [*records, twice])
-    examples = kept_examples(CLASSES, tmp_path / "data")
-    assert {e.record.sha256: e.target for e in examples}[twice.sha256] == (1, 1)
-    sources = joined_sources(examples)
-    assert len(set(sources)) == 14
-    for train, valid in folds_of(examples, 5, seed=0):
-        assert not set(sources[train]) & set(sources[valid])
-        assert sorted([*train, *valid]) == list(range(len(examples)))
-
-
-def test_too_few_sources_are_told(tmp_path):
-    data = write_data(tmp_path / "data")
-    write_table(data, [replace(r, creator="one") if r.label == "bacon" else r for r in read_table(data)])
-    with pytest.raises(DataError, match=r"“bacon” has pictures from 1 sources.*classes\.toml"):
-        kept_examples(CLASSES, data)
-
-
-def with_sources(data, source):
-    """The same pictures, each by the one that source(label, number) names."""
-    records = read_table(write_data(data))
-    per_label = len(records) // 3
-    write_table(data, [replace(r, creator=source(r.label, n % per_label)) for n, r in enumerate(records)])
-    return data
-
-
-def test_sources_that_hang_together_count_once(tmp_path):
-    data = with_sources(tmp_path / "data", lambda label, number: f"{label} {number % 5}")
-    assert len(kept_examples(CLASSES, data)) == 45
-    records = read_table(data)
-    # found by another search, by way of somebody else's page: two of the five people are one source
-    again = [replace(r, creator="bacon 1", url=r.url + "?") for r in records if r.creator == "bacon 0"]
-    write_table(data, [*records, *again])
-    with pytest.raises(DataError, match=r"“bacon” has pictures from 4 sources; it takes 5"):
-        kept_examples(CLASSES, data)
-
-
-def test_every_part_has_some_of_every_class(tmp_path):
-    # one has eleven of fifteen pictures of each class, four have one each
-    data = with_sources(tmp_path / "data", lambda label, number: f"{label} {max(0, number - 10)}")
-    examples = kept_examples(CLASSES, data)
-    targets = np.array([(*example.target, not any(example.target)) for example in examples])
-    for seed in range(10):
-        for _, valid in folds_of(examples, 5, seed):
-            assert targets[valid].any(0).all()
-
-
-def test_a_class_that_cannot_be_in_every_part_is_told(tmp_path):
-    examples = kept_examples(CLASSES, with_sources(tmp_path / "data", lambda label, number: f"{label} {number}"))
-    tied = [replace(e, groups=frozenset({"one"})) if e.target == (0, 1) else e for e in examples]
-    with pytest.raises(DataError, match="hang together in fewer than 5 sources"):
-        folds_of(tied, 5, seed=0)
-
-
-def test_a_picture_that_is_gone_is_told(tmp_path):
-    data = write_data(tmp_path / "data")
-    (data / "pictures" / "bacon-3.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 45 kept pictures are gone, .*bacon-3.png.*train.py scrape"):
-        kept_examples(CLASSES, data)
-
-
-def test_dropped_pictures_are_not_learned_from(tmp_path):
-    data = write_data(tmp_path / "data")
-    first, *others = read_table(data)
-    write_table(data, [replace(first, decision="drop"), *others])
-    assert first.sha256 not in {example.record.sha256 for example in kept_examples(CLASSES, data)}
 
 
 @pytest.mark.usefixtures("small")
@@ -332,6 +263,47 @@ def test_whatever_the_fit_depends_on_makes_it_run_again(tmp_path):
     ]
     assert len(set(marks)) == len(marks)
     assert fitting.fingerprint(CLASSES, examples[::-1], recipe, ARCH, 3, 0) == marks[0]
+
+
+def test_no_constant_of_the_fit_is_forgotten():
+    """Whatever its modules write in capitals changes the fit's key, or is named here with the reason why not."""
+    harmless = {
+        "cut": {"CANNOT"}, "weights": {"AS_OURS"}, "examples": {"MORE"},  # what is said
+        "features": {"BATCH"},  # how many pictures are decoded at a time
+        "export": ..., "published": ..., "gallery": ..., "fit": ...,  # stages after it, and what is listed here
+        "plots": {"PLAIN"},  # a table of colours, without a name for each
+    }  # fmt: skip
+    keyed = {module.__name__.rsplit(".", 1)[1]: set(constants_of(module)) for module in fitting.MEASURED_BY}
+    room = Path(fitting.__file__).parent
+    for path in [*room.glob("*.py"), room.parent / "evaluation.py"]:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        targets = [node.targets[0] if isinstance(node, ast.Assign) else node.target
+                   for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]  # fmt: skip
+        named = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+        written = {name for name in named if name.isupper()}
+        known = {name.rsplit(".", 1)[1] for name in keyed.get(path.stem, ())}
+        if (spared := harmless.get(path.stem, set())) is not ...:
+            assert written <= known | spared, path.stem
+
+
+@pytest.mark.parametrize("module", fitting.MEASURED_BY, ids=lambda module: module.__name__.rsplit(".", 1)[1])
+def test_a_constant_changed_is_another_fit(module, tmp_path, monkeypatch):
+    examples = kept_examples(CLASSES, write_data(tmp_path / "data"))[:3]
+
+    def keys():
+        return (
+            fitting.fingerprint(CLASSES, examples, fitting.Recipe(), ARCH, 3, 0),
+            fitting.fold_key(examples, torch.nn.Identity(), seed=0),
+        )
+
+    before = keys()
+    for name in constants_of(module):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name.rsplit(".", 1)[1], "another")
+            after = keys()
+            assert after[0] != before[0], name
+            assert (after[1] != before[1]) == (module in fitting.TRAINED_BY), name
+    assert keys() == before
 
 
 def test_pairs_show_the_middles_of_both_pictures():

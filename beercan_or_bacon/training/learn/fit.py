@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from .. import evaluation as evaluations
 from ..classes import Classes
 from ..evaluation import Evaluation
 from ..stage_key import constants_of, stage_key
-from . import augmented, calibration, fine_tune, metrics, plots, report, unlike
+from . import augmented, backbone, calibration, fine_tune, metrics, plots, report, unlike
 from . import evaluate as measuring
 from . import examples as picking
 from .backbone import arguments_of, best_device, fresh_model, suited
@@ -39,6 +40,10 @@ from .recipe import Recipe
 from .report import write_report
 from .unlike import left_out
 from .weights import find_weights
+
+# whose constants a fold's answers depend on, and whose the fit and its report
+TRAINED_BY = (augmented, backbone, fine_tune)
+MEASURED_BY = (*TRAINED_BY, picking, calibration, metrics, measuring, evaluations, unlike, plots, report)
 
 
 def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, device: str | None) -> None:
@@ -113,7 +118,7 @@ def calibrate(classifier: nn.Linear | nn.Conv2d, scale: Sequence[float], shift: 
 def fold_key(examples: Sequence[Example], early: nn.Module, **settings: object) -> str:
     """Changes when anything does that a fold's answers depend on, beside its pictures' parts."""
     pictures = [(example.record.sha256, example.target) for example in examples]
-    constants = constants_of(augmented, fine_tune)
+    constants = constants_of(*TRAINED_BY)
     return stage_key(pictures=pictures, weights=weights_of(early), constants=constants, **settings)
 
 
@@ -124,7 +129,7 @@ def fingerprint(
     learned = [
         (e.target, e.groups, replace(e.record, score=None)) for e in sorted(examples, key=lambda e: e.record.sha256)
     ]
-    constants = constants_of(augmented, picking, fine_tune, calibration, metrics, measuring, unlike, plots, report)
+    constants = constants_of(*MEASURED_BY)
     return stage_key(
         classes=classes, learned=learned, constants=constants, recipe=recipe, arch=arch, epochs=epochs, seed=seed
     )
