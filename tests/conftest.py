@@ -23,6 +23,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 from static_site import VERDICTS, Site
 from static_site import visit as visit_static
+from training_pictures import CLASSES_TOML
 
 ROOT = Path(__file__).parent.parent
 LABELS = ["beer can", "bacon"]
@@ -108,6 +109,14 @@ def write_tiny_model(folder: Path, labels: list[str] = LABELS) -> Path:
 def tiny_model(tmp_path_factory) -> Path:
     """A folder with the tiny model; do not write into it."""
     return write_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture
+def words(tmp_path) -> Path:
+    """The tiny model's classes.toml: tests of how things work do not lean on the words of this repository."""
+    path = tmp_path / "classes.toml"
+    path.write_text(CLASSES_TOML)
+    return path
 
 
 COLOURS = {"beer can": (20, 20, 240), "bacon": (240, 20, 20), "both": (240, 20, 240), "neither": (255, 255, 255)}

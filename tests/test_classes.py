@@ -24,6 +24,7 @@ search = ["coffee"]
 """
 
 
+@pytest.mark.ours
 def test_the_shipped_words():
     classes = load_classes(Path(__file__).parent.parent / "classes.toml")
     assert classes.labels == ("beer can", "bacon")

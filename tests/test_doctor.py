@@ -11,13 +11,41 @@ import train
 from beercan_or_bacon.training import doctor
 from beercan_or_bacon.training.classes import load_classes
 
+FORK = """
+[[class]]
+label = "teapot"
+search = ["teapot -dome"]
+[[class]]
+label = "wine glasses"
+search = ["wine"]
+[neither]
+search = ["dog", "cat -teapot"]
+"""
+NEAR = "".join(
+    f'[neither.{name}]\nlike = "{label}"\nsearch = {[f"{name} {n}" for n in range(5)]}\n'
+    for name, label in [("pots", "teapot"), ("cups", "wine glasses")]
+)
+
 
 @pytest.fixture
-def screen(tiny_model, tmp_path, capsys):
+def fork(tmp_path):
+    """fork(text) -> the path of a classes.toml."""
+
+    def fork(text: str = FORK):
+        path = tmp_path / f"{len(list(tmp_path.glob('*.toml')))}.toml"
+        path.write_text(text)
+        return path
+
+    return fork
+
+
+@pytest.fixture
+def screen(tiny_model, tmp_path, fork, capsys):
     """screen() -> {line: what to do about it, or ""}"""
 
     def screen(*options: str, model=tiny_model) -> dict[str, str]:
-        assert train.main(["doctor", "--out", str(model), "--data", str(tmp_path / "data"), *options]) == 0
+        words = ["--classes", str(fork(FORK + NEAR))]
+        assert train.main(["doctor", "--out", str(model), "--data", str(tmp_path / "data"), *words, *options]) == 0
         lines, said = capsys.readouterr().out.splitlines(), {}
         assert len(lines) <= 24
         for line in lines:
@@ -76,29 +104,6 @@ def test_what_is_missing_or_does_not_fit_is_named(screen, monkeypatch, tmp_path)
     assert "train.py" in about(said, "holds no model.onnx")[1]
 
 
-FORK = """
-[[class]]
-label = "teapot"
-search = ["teapot -dome"]
-[[class]]
-label = "wine glasses"
-search = ["wine"]
-[neither]
-search = ["dog", "cat -teapot"]
-"""
-
-
-@pytest.fixture
-def fork(tmp_path):
-    """fork(text) -> the path of a classes.toml."""
-
-    def fork(text: str = FORK):
-        (tmp_path / "fork.toml").write_text(text)
-        return tmp_path / "fork.toml"
-
-    return fork
-
-
 @pytest.fixture
 def engine():
     with SearchServer() as engine:
@@ -122,12 +127,8 @@ def test_near_misses_are_proposed_from_what_the_engines_return(screen, fork, eng
 
 
 @pytest.mark.usefixtures("hub")
-def test_nobody_is_asked_when_neither_resembles_every_class(screen, fork, engine):
-    near = "".join(
-        f'[neither.{name}]\nlike = "{label}"\nsearch = {[f"{name} {n}" for n in range(5)]}\n'
-        for name, label in [("pots", "teapot"), ("cups", "wine glasses")]
-    )
-    said = screen("--classes", str(fork(FORK + near)), "--openverse", engine.url)
+def test_nobody_is_asked_when_neither_resembles_every_class(screen, engine):
+    said = screen("--openverse", engine.url)
     assert about(said, "[neither] resembles “teapot” in 5 searches")[1] == ""
     assert about(said, "[neither] resembles “wine glasses” in 5 searches")[1] == ""
     assert engine.requests == []

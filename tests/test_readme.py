@@ -74,10 +74,12 @@ def test_line_length_of_prose(page):
     assert not [line for line in prose if len(line) > 120 and not line.startswith(("|", "![", "[![", "    "))]
 
 
+@pytest.mark.ours
 def test_the_iframe_is_the_one_that_both_pages_print():
     assert iframe_snippet("https://USER-SPACE.hf.space/", "Beer can or bacon?") in README
 
 
+@pytest.mark.ours
 def test_every_figure_of_how_good_it_is_is_the_models():
     about = json.loads((ROOT / "model" / "classifier.json").read_text(encoding="utf-8"))
     evaluation = read_evaluation(ROOT / "model")

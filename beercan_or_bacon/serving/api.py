@@ -1,7 +1,7 @@
 """POST /verdict: a picture in, its verdict out, in one request that makes no file and waits in no queue of Gradio's.
 
     curl --data-binary @picture.jpg http://127.0.0.1:7860/verdict
-    {"verdict": "bacon", "labels": ["bacon"], "probabilities": {"beer can": 0.0012, "bacon": 0.9871}}
+    {"verdict": "A", "labels": ["A"], "probabilities": {"A": 0.9871, "B": 0.0012}}
 
 Anything else than status 200 comes with {"error": a sentence}. For the heat map there is Gradio's `/predict`.
 """

@@ -1,4 +1,4 @@
-"""POST /wrong?right=bacon: a picture that was judged wrong, kept if the page's owner has asked for such pictures.
+"""POST /wrong?right=LABEL: a picture that was judged wrong, kept if the page's owner has asked for such pictures.
 
 KEEP_WRONG is a folder, or USER/REPO: a data set on the Hugging Face Hub, to which they are pushed every few minutes.
 What is kept is a picture of at most SIDE pixels without anything that the file said beside it (place, time, camera),

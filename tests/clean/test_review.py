@@ -45,12 +45,12 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def classes():
-    return load_classes(ROOT / "classes.toml")
+def classes(words):
+    return load_classes(words)
 
 
 @pytest.fixture
-def serve(data):
+def serve(data, words):
     """serve() -> the address of a review page in a process of its own, and the process."""
     started = []
 
@@ -59,8 +59,9 @@ def serve(data):
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         process = subprocess.Popen(
-            [sys.executable, "-u", "train.py", "review", "--data", str(data)], cwd=ROOT, text=True,
-            env={**os.environ, "GRADIO_SERVER_PORT": port, "GRADIO_ANALYTICS_ENABLED": "False"}, stdout=subprocess.PIPE,
+            [sys.executable, "-u", "train.py", "review", "--data", str(data), "--classes", str(words)], cwd=ROOT,
+            env={**os.environ, "GRADIO_SERVER_PORT": port, "GRADIO_ANALYTICS_ENABLED": "False"}, text=True,
+            stdout=subprocess.PIPE,
         )  # fmt: skip
         started.append(process)
         for line in process.stdout:

@@ -127,6 +127,7 @@ def test_in_an_iframe(camera, site, tmp_path):
     blog.close()
 
 
+@pytest.mark.ours
 def test_our_examples_held_before_the_camera(playwright, tmp_path):
     """The published model, and a picture of each verdict that it is sure of."""
     site = Site(build_embed(ROOT / "model", tmp_path / "page", []))

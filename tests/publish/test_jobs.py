@@ -82,6 +82,12 @@ class Machine:
         return "COMPLETED" if done.returncode == 0 else "ERROR", (done.stdout + done.stderr).splitlines()
 
 
+@pytest.fixture(autouse=True)
+def here(words, monkeypatch):
+    """The folder that holds classes.toml, and what a person would have typed leaves out."""
+    monkeypatch.chdir(words.parent)
+
+
 @pytest.fixture
 def machine(hub, tmp_path, monkeypatch) -> Machine:
     monkeypatch.setenv("HF_TOKEN", "hf_write")
@@ -90,8 +96,7 @@ def machine(hub, tmp_path, monkeypatch) -> Machine:
 
 
 def fit(data: Path, *options: str) -> int:
-    classes = Path(train.__file__).parent / "classes.toml"
-    return train.main(["fit", "--on", "hf-jobs", "--classes", str(classes), "--data", str(data), *options])
+    return train.main(["fit", "--on", "hf-jobs", "--data", str(data), *options])
 
 
 @pytest.mark.usefixtures("machine")
@@ -132,9 +137,8 @@ def test_the_requests_of_a_job(hub, data):
     assert hub.repos[f"datasets/{REPO}"].private
 
 
-def test_what_goes_up_is_the_code_and_the_kept_pictures(data, tmp_path):
-    classes = Path(train.__file__).parent / "classes.toml"
-    first = jobs.pack_job(classes, data, tmp_path / "1.tar")
+def test_what_goes_up_is_the_code_and_the_kept_pictures(data, words, tmp_path):
+    first = jobs.pack_job(words, data, tmp_path / "1.tar")
     with tarfile.open(first) as pack:
         names = pack.getnames()
     assert {"train.py", "classes.toml", "requirements-train.txt", "data/pictures.csv", "data/pictures/a.png"} <= set(
@@ -143,7 +147,7 @@ def test_what_goes_up_is_the_code_and_the_kept_pictures(data, tmp_path):
     assert "data/pictures/c.png" not in names
     assert not [name for name in names if name.startswith("tests/") or "__pycache__" in name or name.startswith("/")]
     os.utime(data / "pictures/a.png", (0, 0))
-    assert jobs.pack_job(classes, data, tmp_path / "2.tar").read_bytes() == first.read_bytes()
+    assert jobs.pack_job(words, data, tmp_path / "2.tar").read_bytes() == first.read_bytes()
 
 
 @pytest.mark.usefixtures("machine")
