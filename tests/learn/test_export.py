@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -21,7 +23,8 @@ from beercan_or_bacon.training.learn.fitted import save_fit
 from beercan_or_bacon.training.learn.weights import find_weights
 from beercan_or_bacon.training.stage_key import sha256_of
 from tests.evaluations import EVALUATION
-from tests.training_pictures import CLASSES, draw_picture
+from tests.test_train import ROOT, small_disk
+from tests.training_pictures import CLASSES, CLASSES_TOML, draw_picture
 
 ARCH = "tf_efficientnet_lite0"
 
@@ -164,3 +167,19 @@ def test_a_fit_of_other_words_is_not_exported_under_these(data, tmp_path):
 def test_no_fit_is_told(tmp_path):
     with pytest.raises(DataError, match=r"train\.py fit"):
         exporting.export(CLASSES, tmp_path, tmp_path / "out")
+
+
+@pytest.mark.timeout(600)
+def test_a_full_disk_is_told_and_leaves_what_was_there(data, tmp_path):
+    (tmp_path / "classes.toml").write_text(CLASSES_TOML)
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "model.onnx").write_bytes(b"an earlier one")
+    arguments = [sys.executable, "train.py", "export", "--data", str(data), "--out", str(out),
+                 "--classes", str(tmp_path / "classes.toml")]  # fmt: skip
+    run = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, preexec_fn=lambda: small_disk(1_000_000))
+    assert run.returncode == 1
+    assert f"{out / 'model.onnx'}: File too large" in run.stderr
+    assert "run the same command again" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {"model.onnx": b"an earlier one"}

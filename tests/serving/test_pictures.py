@@ -131,6 +131,7 @@ READABLE = {
     "plain.heic": (HEIC, "bacon"),
     "opaque.heic": (file(picture("RGBA"), "HEIF"), "bacon"),
     "plain.gif": (GIF, "bacon"),
+    "comment.gif": (file(picture(), "GIF", comment=b"x" * 70_000), "bacon"),  # longer than a JPEG's may be
     "animated.gif": (file(picture(), "GIF", save_all=True, append_images=gif_and_others()), "bacon"),
     "transparent.gif": (file(Image.new("P", SIZE, 3), "GIF", transparency=3), "neither"),
     "plain.bmp": (file(picture(), "BMP"), "bacon"),
