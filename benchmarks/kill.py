@@ -3,8 +3,9 @@
     python -m benchmarks.kill 'python3 serve.py --corpus CORPUS --faults realistic --port {port}' [--kills 10]
 
 The command starts an image search behind Openverse's API; {port} becomes a free one. The pipeline runs over it from
-nothing, once undisturbed, and once killed again and again at moments that are drawn evenly over its work. Both runs
-tell of every piece of work as it is done: a picture fetched, one that cleaning looked at, one that the fit looked at, a
+nothing, once undisturbed, and once killed again and again at moments that are drawn evenly over its time. After each
+kill a copy of what is there is left alone too, to see that the next run finishes and does the same. All runs tell of
+every piece of work as it is done: a picture fetched, one that cleaning looked at, one that the fit looked at, a
 training begun. Printed as one JSON line: whether pictures.csv and the model are the same to the byte, and how much work
 of each kind was done twice.
 """
@@ -12,18 +13,20 @@ of each kind was done twice.
 from __future__ import annotations
 
 import argparse
+import bisect
 import hashlib
 import json
 import os
 import random
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +41,7 @@ search = ["wine"]
 [neither]
 search = ["coffee", "dog", "cat", "sushi", "street"]
 """
+KINDS = ("fetched", "cleaning looked", "fit looked", "trained")
 # What must be the same: all that a later stage, a person or the Hub reads.
 COMPARED = (
     "data/pictures.csv", "data/clean.html", "data/fit/model.safetensors", "data/fit/fit.json", "data/fit/losses.csv",
@@ -54,7 +58,7 @@ def told(log: Path) -> None:
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def tell(kind: str, what: object) -> None:
-        os.write(file, f"{kind} {hashlib.sha256(str(what).encode()).hexdigest()[:16]}\n".encode())
+        os.write(file, f"{time.time()} {kind} {hashlib.sha256(str(what).encode()).hexdigest()[:16]}\n".encode())
 
     class Downloader(scrape.Downloader):
         async def fetch(self, url: str):
@@ -99,8 +103,8 @@ class Run:
     """The pipeline in a folder of its own, started as often as need be."""
 
     def __init__(self, folder: Path, url: str, epochs: int):
-        self.folder, self.log = folder, folder / "work.log"
-        folder.mkdir()
+        self.folder, self.log, self.url, self.epochs = folder, folder / "work.log", url, epochs
+        folder.mkdir(exist_ok=True)
         self.log.touch()
         (folder / "classes.toml").write_text(CLASSES)
         self.arguments = [
@@ -113,8 +117,22 @@ class Run:
         errors = (self.folder / "said.txt").open("ab")
         return subprocess.Popen(command, cwd=ROOT, stdout=errors, stderr=errors)
 
+    def copy(self, name: str) -> Run:
+        """What is there now, in a folder beside this one."""
+        return Run(shutil.copytree(self.folder, self.folder.parent / name), self.url, self.epochs)
+
     def work(self) -> list[str]:
-        return self.log.read_text().splitlines()
+        """The pieces of work, as they were done."""
+        return [line.partition(" ")[2] for line in self.log.read_text().splitlines()]
+
+    def moments(self, count: int, chance: random.Random) -> list[tuple[int, float]]:
+        """Moments of a run that has ended, evenly over its time: how many pieces had been done, and how long ago."""
+        begun = (self.folder / "classes.toml").stat().st_mtime
+        times = [begun, *(float(line.partition(" ")[0]) for line in self.log.read_text().splitlines())]
+        ended = (self.folder / "model" / "classifier.json").stat().st_mtime
+        drawn = sorted(chance.uniform(begun, ended) for _ in range(count))
+        done = [bisect.bisect(times, moment) - 1 for moment in drawn]
+        return [(pieces, moment - times[pieces]) for pieces, moment in zip(done, drawn, strict=True)]
 
     def finish(self, patience: int = 5) -> int:
         """Until it ends well; how many runs that took: pictures that stall are asked for again by the next."""
@@ -130,22 +148,27 @@ class Run:
         """Pieces of work done more than once, by kind."""
         found = Counter(self.work())
         return {kind: sum(n - 1 for line, n in found.items() if line.startswith(kind))
-                for kind in ("fetched", "cleaning looked", "fit looked", "trained")}  # fmt: skip
+                for kind in KINDS}  # fmt: skip
 
 
-def killed(run: Run, moments: list[int], chance: random.Random) -> list[str]:
-    """Start the run and kill it once for each moment, a number of pieces of work; the last piece before each kill."""
-    last = []
-    for moment in moments:
+def killed(run: Run, moments: list[tuple[int, float]]) -> tuple[list[str], list[Run]]:
+    """Start the run and kill it once for each moment: after so many pieces of work, and so many seconds.
+
+    Returns the last piece before each kill, and a copy of what the kill left.
+    """
+    last, left = [], []
+    for pieces, seconds in moments:
         process = run.start()
-        while process.poll() is None and len(run.work()) < moment:
+        while process.poll() is None and len(run.work()) < pieces:
             time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.5))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
         process.kill()
         if process.wait() == 0:
             break
         last.append((run.work() or ["nothing yet"])[-1].rsplit(" ", 1)[0])
-    return last
+        left.append(run.copy(f"kill-{len(last)}"))
+    return last, left
 
 
 def main() -> None:
@@ -174,17 +197,25 @@ def main() -> None:
             runs = calm.finish()
         with search(args.search, port) as url:
             disturbed = Run(folder / "disturbed", url, args.epochs)
-            moments = sorted(chance.sample(range(1, len(calm.work())), args.kills))
-            last = killed(disturbed, moments, chance)
+            last, left = killed(disturbed, calm.moments(args.kills, chance))
             disturbed.finish()
-        one, other = calm.files(), disturbed.files()
+            twice, took = [], []  # of each copy: what was done again, and how many runs it took
+            for run in left:
+                before = run.twice()
+                took.append(run.finish())
+                twice.append({kind: number - before[kind] for kind, number in run.twice().items()})
+        same = calm.files()
+        ends = [disturbed, *left]
         print(json.dumps({
             "kills": dict(Counter(last)),
-            "same": [name for name in COMPARED if one[name] == other[name]],
-            "different": [name for name in COMPARED if one[name] != other[name]],
+            "ended the same": sum(run.files() == same for run in ends), "of": len(ends),
+            "other files": {run.folder.name: [name for name in COMPARED if run.files()[name] != same[name]]
+                            for run in ends if run.files() != same},
             "work": dict(Counter(line.rsplit(" ", 1)[0] for line in set(calm.work()))),
-            "twice, undisturbed": calm.twice(), "undisturbed took runs": runs,
-            "twice, killed": disturbed.twice(),
+            "twice, undisturbed": calm.twice(), 
+            "runs, undisturbed": runs, "runs after one kill, at most": max(took),
+            f"twice, of {len(last)} kills": disturbed.twice(),
+            "twice, of one kill, at most": {kind: max(each[kind] for each in twice) for kind in KINDS},
         }))  # fmt: skip
 
 
