@@ -150,6 +150,45 @@ def test_what_would_mean_something_else_is_refused(there, instead, said, tmp_pat
     assert str(caught.value).startswith(f"{path}: ")  # one mistake, one sentence
 
 
+TWO = '[[class]]\nlabel = "a"\nsearch = ["b"]\n[[class]]\nlabel = "c"\nsearch = ["d"]\n[neither]\nsearch = ["e"]\n'
+SENTENCES = [
+    ('["b"]', "{ b = 1 }", '[[class]] “a”: search = {"b": 1} is not a list. Write search = ["...", "..."].'),
+    ('"a"', '"both"', 
+     "[[class]] “both”: label “both” is what the page answers by itself; a class needs a label of its own."),
+    ('["b"]', f'["{"x" * 201}"]', f"[[class]] “a”: search 1, “{'x' * 20}…”, is longer than 200 characters."),
+    ('["b"]', f"{[1.5] * 30}", "[[class]] “a”: search 1 is 1.5, not a text. Write it in quotes."),
+    ('"a"', f'["{"ä" * 80}"]', f'[[class]] 1: label is ["{"ä" * 57}…, not a text. Write it in quotes.'),
+    ('"a"', f'["{"ä" * 56}"]', f'[[class]] 1: label is ["{"ä" * 56}"], not a text. Write it in quotes.'),
+    ('"a"', "2026-11-01", '[[class]] 1: label is "2026-11-01", not a text. Write it in quotes.'),
+    (TWO[:37], "", "There is 1 class; it takes at least two [[class]] entries."),
+    (TWO[:74], "", "There are 0 classes; it takes at least two [[class]] entries."),
+    (TWO[:74], "class = 3\n", "class is 3, not a table."),
+    ("[neither]", "[[neither]]", "[neither] is written with single brackets: [neither]."),
+    ("[neither]\nsearch", "[neither.neither]\nsearch",
+     "[neither.neither] needs another name: that is what searches without a group are called."),
+    ('"c"', '"A"', "[[class]] “A” needs a label of its own: “a” is another class."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("there", "instead", "said"), SENTENCES)
+def test_a_mistake_is_told_to_the_letter(there, instead, said, tmp_path):
+    assert there in TWO
+    path = tmp_path / "classes.toml"
+    path.write_text(TWO.replace(there, instead, 1))
+    with pytest.raises(ClassesError) as caught:
+        load_classes(path)
+    assert said in [line.strip() for line in str(caught.value).removeprefix(f"{path}: ").splitlines()]
+
+
+@pytest.mark.parametrize(
+    "search", ["x" * 200, '"a phrase" and words', '"one phrase" "another"', "-dome teapot", "a -b"]
+)
+def test_what_can_be_searched(search, tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(TWO.replace('["b"]', f"['{search}']"))
+    assert load_classes(path).searches["a"] == (search,)
+
+
 def test_every_mistake_is_named_in_one_go(tmp_path):
     path = tmp_path / "classes.toml"
     path.write_text('titel = "A"\n[class]\nlabel = "both"\nsearch = ["", 3]\n[neither]\nsearch = "b"\n')
