@@ -22,6 +22,7 @@ from .classifier import Classifier
 from .gradio_internals import UploadsOnly, end_heartbeats, forgetting, owes_answers
 from .health import Health
 from .keep import Keeper, wrong_route
+from .one_write import WholeAnswers
 from .pictures import MAX_BYTES, workers
 from .preview import Unfolds, preview_route
 from .traffic import Served, Traffic, log_request
@@ -104,6 +105,7 @@ def launch(
         where = f"{settings.host or 'this machine'}, port {settings.port or '7860 or the hundred above'}"
         raise ServerError(f"Nothing can listen on {where}: taken, or not ours. Choose another HOST or PORT.") from None
     page.server.config.timeout_keep_alive = IDLE
+    page.server.config.http_protocol_class = WholeAnswers
     health.unready = ""
     workers.start("large")  # the page is up first
     _wait_for_signal()

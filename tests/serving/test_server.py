@@ -249,3 +249,16 @@ def test_a_visitor_gets_the_answer_and_leaves_no_file(tiny_model, temporary, dra
         listener.join()
     assert "data: ALIVE" in beats
     assert not [path for path in temporary.rglob("*") if path.is_file()]
+
+
+def test_an_answer_comes_in_one_piece(tiny_model, temporary, draw):
+    """A balancer that has passed on the head of an answer cannot ask another page for its body."""
+    picture = draw("bacon").read_bytes()
+    asked = b"POST /verdict HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%b" % (len(picture), picture)
+    with running(tiny_model, temporary) as (url, _):
+        address = ("127.0.0.1", httpx.URL(url).port)
+        with socket.create_connection(address, timeout=60) as connection:
+            for _ in range(50):  # by itself, half of them come in two
+                connection.sendall(asked)
+                head, _, body = connection.recv(100_000).partition(b"\r\n\r\n")
+                assert json.loads(body)["verdict"] == "bacon", head
