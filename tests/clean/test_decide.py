@@ -123,8 +123,8 @@ def test_which_copy_stays(records, dropped):
 
 
 def test_of_copies_that_are_dropped_anyway_none_is_a_duplicate():
-    verdicts = {0: Verdict("drop", "off-topic", 0.1), 1: Verdict("keep", "", 0.9)}
-    assert one_copy({0: RECORD, 1: SMALLER}, verdicts) == {}
+    verdicts = {5: Verdict("drop", "off-topic", 0.1), 6: Verdict("keep", "", 0.9)}
+    assert one_copy({5: RECORD, 6: SMALLER}, verdicts) == {}
     assert one_copy({0: RECORD}, {0: Verdict("drop", "off-topic", 0.1)}) == {}
 
 
