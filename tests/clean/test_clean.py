@@ -221,6 +221,39 @@ def test_a_class_of_nothing_of_its_own():
         judge(THREE, [record for record in records if record.label != "spoon"], looks)
 
 
+def test_a_class_whose_pictures_were_all_found_as_another_too():
+    records, looks, _ = noisy_search(0)
+    twins = [replace(r, label="cake", url=f"{r.url}/twin") for r in records if r.label == "spoon"]
+    with pytest.raises(DataError, match="found as spoon alone"):
+        judge(THREE, [*records, *twins], looks)
+
+
+def test_what_shows_a_class_is_what_the_best_tenth_of_it_shows():
+    records, looks, _ = noisy_search(0.2)
+    found_as, seen = [[record] for record in records], [looks[record.sha256] for record in records]
+    evidence = stage.weigh(THREE, found_as, seen, np.arange(len(records)))
+    for label in THREE.labels:
+        kept = evidence.searched[label] & (evidence.belongs[label] >= 0.5)
+        assert 40 <= kept.sum() <= 50  # of 60, of which 48 show it
+        assert np.mean(evidence.shows[label][kept] >= 0.5) == pytest.approx(0.1, abs=0.03)
+        assert not (evidence.shows[label] >= 0.5)[~evidence.searched[label]].any()
+
+
+def test_a_drawing_of_the_class_is_dropped_as_one():
+    records, looks, _ = noisy_search(0)
+    drawn = np.random.default_rng(1).normal(0, 1.5, CHANNELS)  # what all drawings have in common
+    sketched = [0, 1, *(n for n, record in enumerate(records) if record.label == NEITHER and n % 4 == 0)]
+    for n in sketched:
+        seen = looks[records[n].sha256]
+        grid = (seen.grid + drawn).astype(np.float16)
+        middle = np.stack([grid.mean((0, 1)), grid.max((0, 1))])
+        looks[records[n].sha256] = replace(seen, grid=grid, peak=grid.max((0, 1)), middle=middle, plain=seen.plain + 9)
+    judged = judge(THREE, records, looks)
+    assert [(r.decision, r.reason) for r in judged[:2]] == [("drop", "drawing")] * 2
+    assert all(record.score < 0.5 for record in judged[:2])
+    assert not [r for n, r in enumerate(judged) if r.reason == "drawing" and n not in sketched]
+
+
 def test_the_summary_counts_every_picture(data):
     text = stage.summary([replace(record, decision="drop", reason="blank") for record in read_table(data)])
     assert sum(int(word) for word in text.split() if word.isdigit()) == 20
