@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .pictures import MAX_BYTES, TOO_LARGE
 
 FORM = 1 << 16  # bytes beside the picture in an upload
-ELSE = 1 << 20  # bytes of any other body; the page's own have a few hundred
+ELSE = 1 << 14  # bytes of any other body; the page's own have a few hundred, and as Python's lists many times as much
 ARRIVAL = 60.0  # seconds within which a body has to be here
 GRACE, RATE = 5.0, 4096  # seconds after which it has to have come with so many bytes a second
 ARRIVING = 128  # bodies on their way at a time

@@ -34,6 +34,8 @@ from .uploads import open_upload
 WRITTEN_FOR = "6.31.0"
 KEEP_SECONDS = 300  # how long an upload and its answer can be shown again
 
+Silent = dict[Any, Any]  # Uvicorn's connections, each with its last request
+
 ANSWER_SCHEMA = LabelData.model_json_schema()  # made once: Gradio asks for it at every answer
 
 # Gradio writes a type stub beside the source of every component class; this page writes to the temporary folder only.
@@ -171,9 +173,11 @@ async def forgetting(app: App) -> AsyncIterator[None]:
     """
 
     async def sweep() -> None:
+        silent: Silent = {}
         while True:
             await asyncio.sleep(KEEP_SECONDS / 20)
             delete_older(app.get_blocks(), KEEP_SECONDS)
+            silent = close_silent(app.get_blocks(), silent)
 
     app.state.loop = asyncio.get_running_loop()
     task = asyncio.create_task(sweep())
@@ -182,6 +186,26 @@ async def forgetting(app: App) -> AsyncIterator[None]:
     finally:
         task.cancel()
         delete_older(app.get_blocks(), -1)
+
+
+def close_silent(page: gr.Blocks, before: Silent) -> Silent:
+    """Close connections that owed a request at the last look and still owe the same one; return those that owe one now.
+
+    Uvicorn waits for ever for the first byte of a request and for the last one of its head, and for each it holds one
+    of the files that the system grants; a connection that idles between requests it closes itself.
+    """
+    connections: set[Any] = page.server.server_state.connections
+    silent: Silent = {
+        connection: connection.cycle
+        for connection in connections
+        if hasattr(connection, "cycle")  # HTTP's
+        and (connection.cycle is None or connection.cycle.response_complete)
+        and not connection.timeout_keep_alive_task
+    }
+    for connection, cycle in silent.items():
+        if before.get(connection, connection) is cycle:
+            connection.transport.close()
+    return silent
 
 
 def delete_older(page: gr.Blocks, seconds: float) -> None:

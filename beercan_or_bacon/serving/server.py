@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -32,6 +33,8 @@ SESSIONS = 256  # that Gradio keeps 20 KB each of, though this page has no state
 # Seconds a connection may idle: longer than balancers in front allow (nginx, ALB: 60), so that it is they who close it,
 # and none of them sends a request into a connection that is just being closed here
 IDLE = 75
+FILES = 1 << 16  # open ones, a connection each; enough that who opens them without a word runs out of ports first
+LATER = 3.0  # seconds after which the process for large pictures starts, so that the first visitor's answer is not late
 # Seconds from the signal to the end. Docker kills after 10. Until DELIVERY, visitors may come back for answers that are
 # being made: Gradio's are fetched by a request of their own
 STOPPING, DELIVERY = 9.0, 5.0
@@ -106,8 +109,11 @@ def launch(
         raise ServerError(f"Nothing can listen on {where}: taken, or not ours. Choose another HOST or PORT.") from None
     page.server.config.timeout_keep_alive = IDLE
     page.server.config.http_protocol_class = WholeAnswers
+    _allow_connections()
     health.unready = ""
-    workers.start("large")  # the page is up first
+    later = threading.Timer(LATER, workers.start, ["large"])
+    later.daemon = True
+    later.start()
     _wait_for_signal()
     stop(page, health)
 
@@ -137,6 +143,16 @@ def _app_kwargs(
         "middleware": [*middleware, Middleware(Bounds), Middleware(Unfolds, about=classifier.description)],
         "exception_handlers": {FnIndexInferError: lambda *_: refusal(404, SENTENCES[404])},  # no such function
     }
+
+
+def _allow_connections() -> None:
+    """Each holds an open file, of which a process has 1,024 unless it asks for more; where the system knows that."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(few, wanted), most))
 
 
 def _wait_for_signal() -> None:

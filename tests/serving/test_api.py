@@ -84,6 +84,20 @@ def test_a_crowd_is_told_to_come_back_and_the_next_one_is_served(server, draw):
     assert answer.json()["verdict"] == "bacon"
 
 
+def test_more_connections_than_a_process_may_open_by_default_starve_nobody(server, draw):
+    resource = pytest.importorskip("resource")
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != most < 4096:
+        pytest.skip("so many may not be opened here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(few, 4096), most))
+    address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
+    with ExitStack() as crowd:
+        for _ in range(1200):
+            crowd.enter_context(socket.create_connection(address, timeout=60))
+        answer = httpx.post(f"{server.url}/verdict", content=draw("bacon").read_bytes(), timeout=60)
+    assert answer.json()["verdict"] == "bacon"
+
+
 def test_a_hundred_at_once_are_answered_or_told_when_to_come_back(server, draw):
     content = draw("bacon", "large.jpg", (2000, 1500)).read_bytes()
     with ThreadPoolExecutor(100) as visitors, httpx.Client(base_url=server.url, timeout=60) as client:
@@ -133,7 +147,7 @@ def test_whatever_goes_wrong_is_said_in_a_sentence(server):
             "no such function": ask.post(f"{own}/call/nothing", json={"data": []}),
             "no JSON": ask.post(f"{own}/call/predict", content=b"{"),
             "no list": ask.post(f"{own}/call/predict", json={"data": "x"}),
-            "too much": ask.post(f"{own}/call/predict", json={"data": ["x" * (2 << 20)]}),
+            "too much": ask.post(f"{own}/call/predict", json={"data": [[]] * (1 << 14)}),
             "a form": ask.post("/verdict", files={"file": b"x"}),
             "no file": ask.get(f"{own}/file=/etc/passwd"),
         }

@@ -29,7 +29,8 @@ class Lane:
     pixels: int
 
 
-# Nearly all pictures are for the first. The page holds 250 MB and each process 14 of its own: together less than 600.
+# Nearly all pictures are for the first. A process has 14 MB of its own and holds less than it may reserve; the page, in
+# a crowd, holds 300: together less than 600.
 LANES = {"quick": Lane(40_000_000, 0.5, 30_000_000), "large": Lane(255_000_000, 4.0, 220_000_000)}
 
 

@@ -25,6 +25,8 @@ WAITING = 8  # pictures that may wait for the process for large ones
 PIPE = 1 << 20  # bytes on their way to or from a process; most pictures and all small ones in one piece
 # what Python needs to start; a decoder is to know no tokens
 VARIABLES = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+# glibc's: one heap for all threads, as reserved memory counts; and no more than 8 MB of a picture is kept for the next
+MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "8388608", "MALLOC_TRIM_THRESHOLD_": "8388608"}
 
 with suppress(ImportError):  # Windows has none
     import fcntl
@@ -61,15 +63,14 @@ class Worker:
     """One decoding process, for one picture at a time."""
 
     def __init__(self, lane: str):
-        path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+        path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])  # all of what `site` would find
         environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "beercan_or_bacon.serving.decode.worker", lane],
+            [sys.executable, "-P", "-S", "-m", "beercan_or_bacon.serving.decode.worker", lane],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # one heap for all threads: reserved memory counts
-            env={**environment, "PYTHONPATH": path, "MALLOC_ARENA_MAX": "1"},
+            env={**environment, "PYTHONPATH": path, **MALLOC},
         )
         self.started = False
         # FileIO, as nothing is buffered
@@ -81,6 +82,7 @@ class Worker:
     def ask(self, file: BinaryIO, size: int, keep: int) -> Answer:
         """Have a file of `size` bytes decoded. Raises Died, after which this worker is to be killed."""
         watch = threading.Timer(PATIENCE, self.process.kill)
+        watch.daemon = True  # at the end of the page nobody waits for it
         watch.start()
         try:
             if not self.started and self._receive(len(READY)) != READY:
