@@ -143,6 +143,13 @@ READABLE = {
     "grey-16.tiff": (file(sixteen_bits("uint16"), "TIFF"), "neither"),
     "grey-32.tiff": (file(sixteen_bits("int32"), "TIFF"), "neither"),
     "float.tiff": (file(sixteen_bits("float32"), "TIFF"), "neither"),
+    "turn-without-a-number.tiff": (
+        file(picture(), "TIFF", tiffinfo={0x0112: 6}).replace(
+            struct.pack("<HHI", 0x0112, 3, 1),
+            struct.pack("<HHI", 0x0112, 7, 1),  # SHORT; UNDEFINED
+        ),
+        "bacon",
+    ),
     "pages.tiff": (file(picture(), "TIFF", save_all=True, append_images=gif_and_others()), "bacon"),
     "one-pixel.png": (file(picture(size=(1, 1)), "PNG"), "bacon"),
     "thread.png": (file(picture(size=(1, 3000)), "PNG"), "neither"),

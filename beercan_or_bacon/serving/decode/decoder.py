@@ -82,16 +82,15 @@ def decode(data: bytes, keep: int, lane: Lane) -> Decoded:
         else:
             (width, height), turn, pixels = _with_pillow(bare, keep, lane)
         small = _flatten(pixels, keep)
+        if turn in TURNS:  # a TIFF's may be no number
+            small = small.transpose(TURNS[turn])
+            width, height = (height, width) if turn >= 5 else (width, height)
     except Refusal:
         raise
     except MemoryError:
         raise Refusal(Outcome.TOO_MUCH) from None
     except Exception:  # decoders raise nearly anything when the bytes are made to upset them
         raise Refusal(Outcome.DAMAGED) from None
-    if turn in TURNS:
-        small = small.transpose(TURNS[turn])
-    if turn >= 5:  # the sides are swapped
-        width, height = height, width
     return Decoded(bare.format, width, height, small)
 
 
