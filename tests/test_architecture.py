@@ -21,6 +21,7 @@ MAY_IMPORT = {
     **{f"{TRAINING}.{step}": SHARED | SERVING for step in STEPS},
     f"{TRAINING}.doctor": SHARED | SERVING | {f"{TRAINING}.{step}" for step in STEPS},
 }
+MAY_IMPORT["beercan_or_bacon.notebook"] = SHARED | SERVING | {f"{TRAINING}.clean"}
 MAY_IMPORT[f"{TRAINING}.clean"] |= {f"{TRAINING}.learn.backbone"}  # one pretrained network looks in both
 
 
@@ -33,12 +34,18 @@ def test_the_page_imports_neither_torch_nor_fastai():
     assert not imported & {"torch", "torchvision", "fastai", "timm", "onnx", "sklearn"}
 
 
-def test_torch_stays_where_the_architecture_says():
-    rooms = {f"{TRAINING}.learn", f"{TRAINING}.clean.embeddings"}
+@pytest.mark.parametrize(
+    ("packages", "rooms"),
+    [
+        ("torch|fastai|timm", {f"{TRAINING}.learn", f"{TRAINING}.clean.embeddings"}),
+        ("ipywidgets|IPython", {"beercan_or_bacon.notebook"}),
+    ],
+)
+def test_packages_stay_where_the_architecture_says(packages, rooms):
     importing = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in [*ROOT.glob("*.py"), *(ROOT / "beercan_or_bacon").rglob("*.py")]
-        if re.search(r"^(import|from) (torch|fastai|timm)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if re.search(rf"^(import|from) ({packages})", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert importing
     assert {module for module in importing if not inside(module, rooms)} == set()

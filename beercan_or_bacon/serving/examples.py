@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -9,6 +11,9 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from PIL import Image
+
+SMALL = 160  # pixels, the longer side of a picture to click on
 CREDITS = "credits.json"
 
 
@@ -73,3 +78,13 @@ def credits_html(examples: Sequence[Path]) -> str:
     if not lines:
         return ""
     return f"<details><summary>Who made these pictures</summary><ol>{''.join(lines)}</ol></details>"
+
+
+def small_picture(path: Path) -> str:
+    """An example as a small JPEG in a data: URL, so that it comes with the page itself."""
+    with Image.open(path) as image:
+        image.draft("RGB", (SMALL, SMALL))
+        image.thumbnail((SMALL, SMALL))
+        file = io.BytesIO()
+        image.convert("RGB").save(file, "JPEG", quality=75)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import re
 from html import escape
@@ -11,22 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image
 
 from ..errors import PictureError
 from .about import about_html, embed_html, known_html, links_html
-from .classifier import Classifier, Description, InputRule, Prediction
-from .examples import credits_html
+from .classifier import Classifier, Description, Prediction
+from .examples import credits_html, small_picture
 from .gradio_internals import HeatMap, Picture, UploadsOnly, Verdict
+from .heat import LIGHTS, heat_picture
 from .keep import answers
 from .pictures import MAX_BYTES, TOO_LARGE
 
 HERE = Path(__file__).parent
 SCRIPTS = ("words.js", "share.js", "drop.js", "page.js", "send.js", "wrong.js")  # one function's body
-PREVIEW_SIDE = 400  # pixels, the heat-map picture's longer side at most
-DARK = 56  # of 255, the light on what the model did not look at
-LIGHTS = ((255, 214, 130), (255, 176, 166), (150, 216, 255), (206, 255, 150), (222, 190, 255))  # RGB, per class in turn
 
 # Writes the page's own address, without its parameters, into every snippet once it is there: parts come in any order
 ADDRESS = r"""
@@ -171,42 +166,13 @@ def _tell(event: str) -> str:
     return f"document.dispatchEvent(new Event('bcob-{event}'));"
 
 
-def heat_picture(picture: Image.Image, prediction: Prediction, rule: InputRule) -> Image.Image | None:
-    """The picture, dark where the model did not look and in a light of each class's colour where it did.
-
-    Only the classes in the verdict are shown, or all of them when it is neither. None if the model cannot tell.
-    """
-    if prediction.heatmap is None:
-        return None
-    if max(picture.size) > PREVIEW_SIDE:
-        picture = ImageOps.contain(picture, (PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
-    shown = [
-        i for i, label in enumerate(prediction.probabilities) if label in prediction.labels or not prediction.labels
-    ]
-    colours = np.array([LIGHTS[i % len(LIGHTS)] for i in shown])[:, np.newaxis, np.newaxis]  # [classes, 1, 1, RGB]
-    heat = prediction.heatmap[shown][..., np.newaxis]  # [classes, height, width, 1]
-    light = (DARK + heat * (colours - DARK)).max(axis=0)  # [height, width, RGB]
-    rows, columns = light.shape[:2]
-    sides = picture.size if rule.resize == "pad" else (1, 1)
-    across, down = (side / max(sides) for side in sides)  # the picture's share of the square
-    box = (columns * (1 - across) / 2, rows * (1 - down) / 2, columns * (1 + across) / 2, rows * (1 + down) / 2)
-    light = Image.fromarray(light.astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC, box=box)
-    return ImageChops.multiply(picture, light)
-
-
 def examples_html(examples: list[Path]) -> str:
     """A strip of buttons with small pictures inside, so that they come with the page itself."""
     buttons = []
     for index, path in enumerate(examples):
-        with Image.open(path) as image:
-            image.draft("RGB", (160, 160))
-            image.thumbnail((160, 160))
-            file = io.BytesIO()
-            image.convert("RGB").save(file, "JPEG", quality=75)
-        source = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
         buttons.append(
             f'<button type="button" class="bcob-example" data-index="{index}" aria-label="Example {index + 1}">'
-            f'<img src="{source}" alt="" width="160" height="160"></button>'
+            f'<img src="{small_picture(path)}" alt="" width="160" height="160"></button>'
         )
     return (
         '<p class="bcob-examples-title">No picture at hand? Try one of these.</p>'

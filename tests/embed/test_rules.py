@@ -12,7 +12,8 @@ from static_site import Site, choose, visit
 
 from beercan_or_bacon.serving import check
 from beercan_or_bacon.serving.classifier import Classifier, fit_to_square
-from beercan_or_bacon.serving.page import build_page, heat_picture
+from beercan_or_bacon.serving.heat import heat_picture
+from beercan_or_bacon.serving.page import build_page
 from beercan_or_bacon.serving.pictures import open_picture
 from beercan_or_bacon.training.publish import static
 

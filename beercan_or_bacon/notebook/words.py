@@ -1,0 +1,35 @@
+"""A verdict in words: the twin of serving/words.js, for pages whose words are not made in the browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..serving.classifier import Description, Prediction
+
+
+def listed(names: Sequence[str]) -> str:
+    """“a”, “a and b”, “a, b and c”."""
+    return re.sub(" and (?=.* and )", ", ", " and ".join(names))
+
+
+def level(share: float) -> str:
+    """How sure one yes or no is. share: the probability of the answer given, 0..1."""
+    return "very sure" if share >= 0.95 else "fairly sure" if share >= 0.8 else "not very sure"
+
+
+def sureness(about: Description, prediction: Prediction) -> str:
+    """How sure, in a sentence: the least sure of the answers, one a class; of several that are there, which one."""
+    if prediction.close:
+        return f"A close call: {listed(prediction.close)} could go either way."
+    shares = prediction.probabilities
+    levels = {label: level(share if label in prediction.labels else 1 - share) for label, share in shares.items()}
+    there = [f"{levels[label]} about {label}" for label in about.labels if label in prediction.labels]
+    least = next((word for word in ("not very sure", "fairly sure") if word in levels.values()), "very sure")
+    sentence = listed(there) if len({levels[label] for label in prediction.labels}) > 1 else least
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def percent(share: float) -> int:
+    """Nothing is certain: 1 to 99. share: 0..1."""
+    return min(99, max(1, int(100 * share + 0.5)))
