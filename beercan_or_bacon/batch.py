@@ -26,6 +26,9 @@ from .serving.pictures import read_picture
 
 EMBEDDED = Path(__file__).parent.parent / "model"
 BATCH = 32  # pictures that go from one process to the next together
+PLACES = (
+    2  # that Ray gets beside the workers': one reads and writes, one knows what is done already; neither works much
+)
 
 
 class Look:
@@ -56,14 +59,22 @@ class Look:
         return rows | dict(zip(labels, columns, strict=True))
 
 
-def look_at_all(source: str, out: str, model: str, workers: int) -> None:
+def look_at_all(source: str, out: str, model: str, workers: int | None) -> None:
     """Write a row to `out` for every file below `source` that has none there yet.
 
-    source, out: a folder, or an address that Ray reads and writes. workers: processes, a core each.
+    source, out: a folder, or an address that Ray reads and writes. workers: processes, a core each; None for a worker a
+    core, which on a cluster leaves PLACES.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers, unless it is told not to
     import ray
     from ray.data.checkpoint import CheckpointConfig
 
+    if "RAY_ADDRESS" in os.environ:  # a cluster, which counts its own cores
+        ray.init()
+        workers = workers or max(1, int(ray.cluster_resources()["CPU"]) - PLACES)
+    else:  # all cores for the workers alone, and nothing would ever be read
+        workers = workers or os.cpu_count() or 1
+        ray.init(num_cpus=workers + PLACES, include_dashboard=False)
     ray.data.DataContext.get_current().checkpoint_config = CheckpointConfig(
         id_column="path", checkpoint_path=f"{out.rstrip('/')}.done", delete_checkpoint_on_success=False
     )
@@ -78,9 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("source", help="a folder of pictures, or a bucket: s3://…, gs://…")
     parser.add_argument("out", help="a folder or bucket for the Parquet files")
     parser.add_argument("--model", default=str(EMBEDDED), metavar="FOLDER_OR_REPO", help="default: the embedded one")
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count(), metavar="N", help="processes; default: one a core"
-    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes; default: one a core")
     args = parser.parse_args(arguments)
     try:
         import ray  # noqa: F401

@@ -1,4 +1,4 @@
-"""A folder on Ray's local mode, stopped half-way and started again; needs `pip install -r requirements-ray.txt`."""
+"""A batch of pictures as Ray hands it over; a folder on Ray, stopped half-way and started again, where Ray is there."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import COLOURS, ROOT
 from PIL import Image
 
-pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-ray.txt")
-parquet = pytest.importorskip("pyarrow.parquet")
+from beercan_or_bacon.batch import Look
 
 
 def rows_of(out: Path) -> dict[str, tuple[str, str]]:
     """path -> verdict and error, of the finished files."""
+    parquet = pytest.importorskip("pyarrow.parquet")
     rows = {}
     for file in sorted(out.glob("*.parquet")):
         table = parquet.read_table(file).to_pydict()
@@ -31,8 +32,20 @@ def run(source: Path, out: Path, model: Path, workers: int = 2) -> subprocess.Po
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
+def test_a_row_a_picture_and_a_sentence_for_what_is_none(tiny_model, draw):
+    content = [draw("bacon").read_bytes(), b"not a picture", draw("both").read_bytes()]
+    batch = {"path": np.array(["a", "b", "c"]), "bytes": np.array(content, object)}
+    rows = Look(str(tiny_model))(batch)
+    assert [list(rows[name]) for name in ("path", "verdict")] == [["a", "b", "c"], ["bacon", "", "both"]]
+    assert rows["error"][::2] == ["", ""]
+    assert rows["error"][1].startswith("That file is not a picture")
+    assert (rows["bacon"] > 0.5).tolist() == [True, False, True]
+    assert np.isnan(rows["beer can"]).tolist() == [False, True, False]
+
+
 @pytest.mark.timeout(1200)
 def test_every_picture_has_one_row_also_after_an_interruption(tiny_model, tmp_path):
+    pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-ray.txt")
     (source := tmp_path / "pictures").mkdir()
     for index in range(400):
         verdict = list(COLOURS)[index % 4]

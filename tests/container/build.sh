@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Builds the image of a commit where no Docker runs, and prints what weighs in it. Debian, as root:
 #
-#   tests/container/build.sh [COMMIT]        default: HEAD; what is not committed is not built
+#   tests/container/build.sh [--train] [COMMIT]        default: HEAD; what is not committed is not built
 #
+# With --train it is Dockerfile.train's: CUDA is in there, so keep 20 GB of disk free.
 # The base is a Debian made here, with its own Python, since Docker's registry may be out of reach; the Dockerfile is the
 # same. The packages come from wherever pip and apt are told to get them; how they are told does not stay in the image.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-base=localhost/debian-python:trixie image=localhost/beercan-or-bacon:latest
+base=localhost/debian-python:trixie image=localhost/beercan-or-bacon:latest file=Dockerfile
+if [ "${1:-}" = --train ]; then
+  image=localhost/beercan-or-bacon-train:latest file=Dockerfile.train
+  shift
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -43,7 +48,7 @@ certificates=${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}
 buildah bud --quiet --isolation chroot --format docker --layers --pull-never \
   --build-arg BASE="$base" --build-arg REVISION="$(git -C "$work/clone" rev-parse HEAD)" \
   --volume "$work/pip.conf:/etc/pip.conf:ro" --volume "$certificates:/etc/ssl/certs/ca-certificates.crt:ro" \
-  --tag "$image" "$work/clone"
+  --file "$work/clone/$file" --tag "$image" "$work/clone"
 
 container=$(buildah from --pull-never "$image")
 root=$(buildah mount "$container")
