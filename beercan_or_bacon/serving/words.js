@@ -18,20 +18,23 @@ export function level(share) {
 }
 
 /**
- * How sure, in a sentence: the least sure of the answers, one a class; of several that are there, which one.
+ * How sure, in a sentence: of what is close, that it is; of the rest the least sure of the answers, one a class, or of
+ * several that are there, each.
  * @param {{labels: string[], thresholds: number[], close: number[][]}} about
  * @param {number[]} shares a probability per label, 0..1
  */
 export function sureness({ labels, thresholds, close }, shares) {
-  const near = labels.filter((_, i) => close[i][0] <= shares[i] && shares[i] <= close[i][1]);
-  if (near.length) return `A close call: ${list(near)} could go either way.`;
   const levels = shares.map((share, i) => level(share >= thresholds[i] ? share : 1 - share));
-  const there = labels.flatMap((label, i) => (shares[i] >= thresholds[i] ? [`${levels[i]} about ${label}`] : []));
-  const different = new Set(levels.filter((_, i) => shares[i] >= thresholds[i])).size > 1;
+  const near = labels.filter((_, i) => close[i][0] <= shares[i] && shares[i] <= close[i][1]);
+  const there = labels.flatMap((label, i) => (shares[i] >= thresholds[i] && !near.includes(label) ? [i] : []));
+  const each = list(there.map((i) => `${levels[i]} about ${labels[i]}`));
+  if (near.length && !there.length) return `A close call: ${list(near)} could go either way.`;
+  if (near.length) return sentence(`${each}; ${list(near)} could go either way`);
   const least = ["not very sure", "fairly sure"].find((word) => levels.includes(word)) ?? "very sure";
-  const sentence = different ? list(there) : least;
-  return `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
+  return sentence(new Set(there.map((i) => levels[i])).size > 1 ? each : least);
 }
+
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 /** Nothing is certain: 1 to 99. @param {number} share 0..1 */
 export function percent(share) {

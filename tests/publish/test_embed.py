@@ -52,7 +52,7 @@ def test_says_that_a_call_is_close(page, tmp_path, folder):
     Image.new("RGB", (64, 64), (240, 20, 84)).save(path)  # bacon, and close to a beer can
     assert Classifier(folder).predict(open_picture(path)).close == ("beer can",)
     assert choose(page, path)["close"] == ["beer can"]
-    assert page.inner_text("#words") == "A close call: beer can could go either way."
+    assert page.inner_text("#words") == "Very sure about bacon; beer can could go either way."
 
 
 @pytest.mark.parametrize("size", [(640, 480), (333, 1000), (20, 31), (2500, 1601), (5, 400)])
@@ -161,6 +161,19 @@ def test_bad_input_gets_a_sentence_and_the_next_picture_is_answered(page, tmp_pa
         page.wait_for_function("(part) => document.getElementById('words').textContent.includes(part)", arg=sentence)
         assert page.is_visible("#drop")
         assert choose(page, draw("bacon"))["verdict"] == "bacon"
+
+
+def test_a_link_from_another_tab_is_refused_in_a_sentence(page, draw):
+    """The page promises to ask no third party for anything, so also not for that picture."""
+    choose(page, draw("bacon"))
+    page.evaluate("""() => {
+        const transfer = new DataTransfer();
+        transfer.setData("text/uri-list", "https://example.org/bacon.jpg");
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }""")
+    page.wait_for_function("() => document.getElementById('words').textContent.includes('then drop the file')")
+    assert page.inner_text("#word") == "Hm."
+    assert page.is_hidden("#shown")  # no verdict stands beside it
 
 
 def test_only_the_last_of_several_pictures_is_answered(page, draw):
