@@ -19,15 +19,21 @@ def level(share: float) -> str:
 
 
 def sureness(about: Description, prediction: Prediction) -> str:
-    """How sure, in a sentence: the least sure of the answers, one a class; of several that are there, which one."""
-    if prediction.close:
-        return f"A close call: {listed(prediction.close)} could go either way."
-    shares = prediction.probabilities
+    """How sure, in a sentence: of what is close, that it is; of the rest the least sure answer, or of several, each."""
+    shares, close = prediction.probabilities, prediction.close
     levels = {label: level(share if label in prediction.labels else 1 - share) for label, share in shares.items()}
-    there = [f"{levels[label]} about {label}" for label in about.labels if label in prediction.labels]
+    there = [label for label in about.labels if label in prediction.labels and label not in close]
+    each = listed([f"{levels[label]} about {label}" for label in there])
+    if close:
+        either = f"{listed(close)} could go either way"
+        return sentence(f"{each}; {either}") if there else f"A close call: {either}."
     least = next((word for word in ("not very sure", "fairly sure") if word in levels.values()), "very sure")
-    sentence = listed(there) if len({levels[label] for label in prediction.labels}) > 1 else least
-    return f"{sentence[0].upper()}{sentence[1:]}."
+    return sentence(each if len({levels[label] for label in there}) > 1 else least)
+
+
+def sentence(words: str) -> str:
+    """With a capital and a full stop."""
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def percent(share: float) -> int:
