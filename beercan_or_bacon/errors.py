@@ -2,7 +2,11 @@
 
 
 class BeerCanOrBaconError(Exception):
-    """The root of the project's errors: the command line prints its message and exits 1, the page shows it."""
+    """The root of the project's errors: the command line prints its message and exits 1, the pages show it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows; it asks every error for this, and without it would show a traceback."""
+        return [str(self)]
 
 
 class PictureError(BeerCanOrBaconError):
@@ -38,6 +42,10 @@ class ClassesError(BeerCanOrBaconError):
 
 class DataError(BeerCanOrBaconError):
     """The data folder lacks what the stage needs, or holds what it cannot use."""
+
+
+class StageError(BeerCanOrBaconError):
+    """A stage that a notebook ran has ended badly; it has said why itself."""
 
 
 class SearchError(BeerCanOrBaconError):

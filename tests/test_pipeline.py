@@ -5,9 +5,8 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 from search_server import SearchServer
-from training_pictures import draw_picture
+from training_pictures import draw_scene
 
 import train
 from beercan_or_bacon.__main__ import main as classify
@@ -26,20 +25,6 @@ search = ["photo"]
 EACH = 12
 
 pytestmark = pytest.mark.timeout(900)  # the networks are real ones, and the machine may be busy
-
-
-def draw_scene(label: str, chance: np.random.Generator) -> Image.Image:
-    """A drawn picture before a wallpaper of its own, so that no two pass for copies of each other."""
-    scene = Image.new("RGB", (200, 200), tuple(int(c) for c in chance.integers(0, 256, 3)))
-    pen = ImageDraw.Draw(scene)
-    for _ in range(25):
-        x, y, w, h = (int(v) for v in chance.integers(0, 150, 4))
-        shape = [pen.rectangle, pen.ellipse][int(chance.integers(2))]
-        shape((x, y, x + w // 2, y + h // 2), fill=tuple(int(c) for c in chance.integers(0, 256, 3)))
-    picture = draw_picture(label, chance)
-    picture.thumbnail((150, 150))
-    scene.paste(picture, tuple(int(v) for v in chance.integers(0, 50, 2)))
-    return scene
 
 
 @pytest.fixture(scope="module")

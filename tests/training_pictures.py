@@ -49,6 +49,20 @@ def draw_picture(label: str, chance: np.random.Generator) -> Image.Image:
     return image
 
 
+def draw_scene(label: str, chance: np.random.Generator) -> Image.Image:
+    """A drawn picture before a wallpaper of its own, so that no two pass for copies of each other."""
+    scene = Image.new("RGB", (200, 200), tuple(int(c) for c in chance.integers(0, 256, 3)))
+    pen = ImageDraw.Draw(scene)
+    for _ in range(25):
+        x, y, w, h = (int(v) for v in chance.integers(0, 150, 4))
+        shape = [pen.rectangle, pen.ellipse][int(chance.integers(2))]
+        shape((x, y, x + w // 2, y + h // 2), fill=tuple(int(c) for c in chance.integers(0, 256, 3)))
+    picture = draw_picture(label, chance)
+    picture.thumbnail((150, 150))
+    scene.paste(picture, tuple(int(v) for v in chance.integers(0, 50, 2)))
+    return scene
+
+
 def write_data(data: Path, per_label: int = 15, seed: int = 0) -> Path:
     """A data folder as the cleaning leaves it: three pictures a source."""
     chance = np.random.default_rng(seed)

@@ -15,8 +15,8 @@ from beercan_or_bacon.training.classes import NEITHER, Classes
 from beercan_or_bacon.training.clean import decide as stage
 from beercan_or_bacon.training.clean import embeddings
 from beercan_or_bacon.training.clean.decide import clean, grouped, judge
+from beercan_or_bacon.training.clean.desk import image_html
 from beercan_or_bacon.training.clean.embeddings import Look, look_at
-from beercan_or_bacon.training.clean.review import image_html
 from beercan_or_bacon.training.table import Record, append_review, read_table, write_table
 
 CHANNELS = 48

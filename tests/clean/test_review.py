@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.clean.review import Desk, doubts
+from beercan_or_bacon.training.clean.desk import Desk, doubts
 from beercan_or_bacon.training.table import Record, append_review, read_reviews, read_table, write_table
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from PIL import Image
 from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.training.classes import load_classes
 from beercan_or_bacon.training.clean.decide import judge
-from beercan_or_bacon.training.clean.review import Desk
+from beercan_or_bacon.training.clean.desk import Desk
 from beercan_or_bacon.training.collect.visitors import take_in
 from beercan_or_bacon.training.learn.examples import source_of
 from beercan_or_bacon.training.table import read_table
