@@ -26,9 +26,8 @@ from .serving.pictures import read_picture
 
 EMBEDDED = Path(__file__).parent.parent / "model"
 BATCH = 32  # pictures that go from one process to the next together
-PLACES = (
-    2  # that Ray gets beside the workers': one reads and writes, one knows what is done already; neither works much
-)
+# that Ray gets beside the workers': one reads and writes, one knows what is done already; neither works much
+PLACES = 2
 
 
 class Look:

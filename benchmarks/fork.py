@@ -23,7 +23,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from benchmarks.page import free_port
+from benchmarks.page import free_port, started
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -130,25 +129,6 @@ class Fork:
 
 
 @contextmanager
-def started(command: list[str], url: str, **options) -> Iterator[None]:
-    """A server, until the block ends."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-    try:
-        while True:
-            try:
-                httpx.get(url, timeout=60)
-                break
-            except httpx.TransportError:
-                if process.poll() is not None:
-                    raise SystemExit(f"{shlex.join(map(str, command))} does not start") from None
-                time.sleep(0.1)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
 def files(folder: Path) -> Iterator[str]:
     """A plain web server over a folder."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
@@ -213,7 +193,7 @@ def main() -> None:
         (folder / "port").write_text(str(free_port()))
     port = int((folder / "port").read_text())
     url = f"http://127.0.0.1:{port}"
-    with started(shlex.split(args.search.format(port=port)), url):
+    with started(shlex.split(args.search.format(port=port)), url, stderr=subprocess.DEVNULL):
         fork.words(url)
         output = fork.run("train.py", "--openverse", url, "--device", "cpu")
     say("train.py", told(output))
@@ -233,7 +213,11 @@ def main() -> None:
         picture, port = fork.pictures()[0], free_port()
         url = f"http://127.0.0.1:{port}"
         with started(
-            [sys.executable, "app.py"], url, cwd=fork.folder, env={**fork.environment, "GRADIO_SERVER_PORT": str(port)}
+            [sys.executable, "app.py"],
+            url,
+            cwd=fork.folder,
+            stderr=subprocess.DEVNULL,
+            env={**fork.environment, "GRADIO_SERVER_PORT": str(port)},
         ):
             say("page", visited(browser, url, picture, folder / "page", "#bcob-upload input[type=file]", ".bcob-word"))
             say("its API", told(httpx.get(f"{url}/gradio_api/info").text + httpx.get(f"{url}/config").text))

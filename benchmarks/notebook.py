@@ -15,42 +15,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import psutil
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from benchmarks.page import free_port, installed
+from benchmarks.page import free_port, installed, started
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "examples" / "bacon_1.jpg"
 REQUIREMENTS = {"voila": "binder/requirements.txt", "gradio": "requirements.txt"}
 PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 LONG = 120_000  # ms
-
-
-@contextmanager
-def serve(command: list[str], folder: Path, url: str, **environment: str) -> Iterator[psutil.Process]:
-    """Run a server until the block ends."""
-    process = psutil.Popen(
-        command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        while True:
-            try:
-                httpx.get(url, timeout=60)
-                break
-            except httpx.TransportError:
-                if process.poll() is not None:
-                    raise SystemExit(f"{command} ended with status {process.returncode}.") from None
-                time.sleep(0.1)
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def choose(page: Page, name: str) -> None:
@@ -101,9 +77,10 @@ def main() -> None:
         "--Voila.ip=127.0.0.1",
         f"--port={ports['voila']}",
     ]
+    quiet, environment = subprocess.DEVNULL, {**os.environ, "PORT": ports["gradio"]}
     with (
-        serve(voila, ROOT / "notebooks", f"{urls['voila']}/voila/static/none") as notebook,
-        serve([sys.executable, "app.py"], ROOT, urls["gradio"], PORT=ports["gradio"]) as gradio,
+        started(voila, f"{urls['voila']}/voila/static/none", cwd=ROOT / "notebooks", stderr=quiet) as notebook,
+        started([sys.executable, "app.py"], urls["gradio"], cwd=ROOT, stderr=quiet, env=environment) as gradio,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(

@@ -21,9 +21,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -119,6 +120,26 @@ def draw(folder: Path, width: int, height: int) -> Path:
 
 
 @contextmanager
+def started(command: Sequence[str], url: str, **options: Any) -> Iterator[psutil.Process]:
+    """Run a server from when it answers at `url` until the block ends. options: as of subprocess.Popen."""
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL, **options)
+    try:
+        with httpx.Client(timeout=120) as client:
+            while True:
+                try:
+                    client.get(url)
+                    break
+                except httpx.TransportError:
+                    if process.poll() is not None:
+                        raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}.") from None
+                    time.sleep(0.02)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
 def serve(name: str, command: list, model: str) -> Iterator[tuple[httpx.Client, psutil.Process]]:
     """Run an app on its port until the block ends."""
     environment = {
@@ -127,22 +148,12 @@ def serve(name: str, command: list, model: str) -> Iterator[tuple[httpx.Client, 
         "GRADIO_ANALYTICS_ENABLED": "False",
         "MODEL": model,
     }
-    process = psutil.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{PORTS[name]}", timeout=120)
-    try:
-        while True:
-            try:
-                client.get("/gradio_api/startup-events")
-                break
-            except httpx.TransportError:
-                if process.poll() is not None:
-                    raise SystemExit(f"{command[0]} ended with status {process.returncode}.") from None
-                time.sleep(0.02)
+    url = f"http://127.0.0.1:{PORTS[name]}"
+    with (
+        started([sys.executable, *command], f"{url}/gradio_api/startup-events", env=environment) as process,
+        httpx.Client(base_url=url, timeout=120) as client,
+    ):
         yield client, process
-    finally:
-        client.close()
-        process.terminate()
-        process.wait()
 
 
 def predict(client: httpx.Client, picture: Path) -> None:

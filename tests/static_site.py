@@ -68,6 +68,15 @@ class Site:
 
 
 @contextmanager
+def blog(folder: Path, iframe: str) -> Iterator[str]:
+    """Somebody's page with an iframe in it; its address, which is another origin than a page on 127.0.0.1."""
+    (folder / "index.html").write_text(f"<!doctype html><title>A blog</title>{iframe}")
+    site = Site(folder)
+    yield f"http://localhost:{site.port}/"
+    site.close()
+
+
+@contextmanager
 def visit(browser, url: str, complaints: tuple[str, ...] = (), **options) -> Iterator:
     """The page, open, in a browser profile of its own.
 

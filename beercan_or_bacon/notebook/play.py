@@ -16,8 +16,9 @@ from ..errors import PictureError
 from ..serving.classifier import Description, Prediction
 from ..serving.examples import credits_html, small_picture
 from ..serving.heat import LIGHTS
+from ..serving.panel import bars_html
 from ..serving.pictures import MAX_BYTES, TOO_LARGE
-from .words import percent, sureness
+from .words import sureness
 
 STYLES = (Path(serving.__path__[0]) / "page.css", Path(__file__).parent / "notebook.css")
 IDLE = ("Well?", "Choose a picture: the answer comes by itself.")
@@ -96,22 +97,12 @@ class Page:
 
 def verdict_html(about: Description, word: str, words: str, prediction: Prediction | None) -> str:
     """The panel of the Gradio page, with a verdict in it: the answer in words, and a bar a class."""
-    rows = []
-    for index, (label, line) in enumerate(zip(about.labels, about.thresholds, strict=True)):
-        share = prediction.probabilities[label] if prediction else None
-        rows.append(
-            f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(LIGHTS)}); --line: {line:.1%}">'
-            f'<span class="bcob-name">{escape(label)}</span>'
-            f'<span class="bcob-share">{"" if share is None else f"{percent(share)} %"}</span>'
-            f'<span class="bcob-bar"><span class="bcob-fill" style="width: {share or 0:.1%}"></span>'
-            '<span class="bcob-tick"></span></span></li>'
-        )
     there = [about.labels.index(label) % len(LIGHTS) for label in prediction.labels] if prediction else []
     colour = "muted" if not prediction else "neither" if not there else "text" if there[1:] else f"class-{there[0]}"
     return (
         f'<div class="bcob-panel"><div class="bcob-said" role="status"><p class="bcob-word" style="--accent: '
         f'var(--bcob-{colour})">{escape(word)}</p><p class="bcob-words">{escape(words)}</p></div>'
-        f'<ul class="bcob-bars">{"".join(rows)}</ul></div>'
+        f"{bars_html(about, prediction.probabilities if prediction else {})}</div>"
     )
 
 

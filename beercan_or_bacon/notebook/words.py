@@ -34,8 +34,3 @@ def sureness(about: Description, prediction: Prediction) -> str:
 def sentence(words: str) -> str:
     """With a capital and a full stop."""
     return f"{words[0].upper()}{words[1:]}."
-
-
-def percent(share: float) -> int:
-    """Nothing is certain: 1 to 99. share: 0..1."""
-    return min(99, max(1, int(100 * share + 0.5)))

@@ -16,8 +16,9 @@ from .about import about_html, embed_html, known_html, links_html
 from .classifier import Classifier, Description, Prediction
 from .examples import credits_html, small_picture
 from .gradio_internals import HeatMap, Picture, UploadsOnly, Verdict
-from .heat import LIGHTS, heat_picture
+from .heat import heat_picture
 from .keep import answers
+from .panel import bars_html
 from .pictures import MAX_BYTES, TOO_LARGE
 
 HERE = Path(__file__).parent
@@ -117,17 +118,10 @@ def _examples(examples: list[Path], picture: Picture) -> None:
 
 def verdict_html(about: Description, has_heatmap: bool, keeps: str) -> str:
     """The panel that page.js fills: the answer in words, a bar per class, and what can be done with a verdict."""
-    rows = "".join(
-        f'<li class="bcob-row" style="--accent: var(--bcob-class-{index % len(LIGHTS)}); --line: {threshold:.1%}">'
-        f'<span class="bcob-name">{escape(label)}</span><span class="bcob-share"></span>'
-        '<span class="bcob-bar"><span class="bcob-fill"></span><span class="bcob-tick"></span></span></li>'
-        for index, (label, threshold) in enumerate(zip(about.labels, about.thresholds, strict=True))
-    )
     return (
         '<div class="bcob-panel"><div class="bcob-said" role="status"><p class="bcob-word">Well?</p>'
         '<p class="bcob-words">Drop a picture, paste one or take one: the answer comes by itself.</p></div>'
-        f'<ul class="bcob-bars">{rows}</ul>'
-        '<div class="bcob-tools">'
+        f'{bars_html(about)}<div class="bcob-tools">'
         '<button type="button" class="bcob-button bcob-where" aria-pressed="false" disabled'
         f"{'' if has_heatmap else ' hidden'}>Where it looked</button>"
         '<button type="button" class="bcob-button bcob-text" disabled>Copy result</button>'

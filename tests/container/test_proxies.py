@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
-import http.server
 import os
 import re
 import shutil
 import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ import httpx
 import pytest
 from conftest import ROOT, SERVE, free_port, wait_for
 from playwright.sync_api import expect
+from static_site import blog
 
 CADDY = Path(sys.executable).parent / "caddy"  # of requirements-dev.txt
 DEBIANS_CADDY = "/usr/bin/caddy"  # 2.6 in Debian 12 and 13
@@ -173,22 +172,15 @@ def test_a_visitor(browser, outside, draw):
 
 
 def test_embedded_in_another_origin(browser, outside, tmp_path, draw):
-    (tmp_path / "index.html").write_text(
-        f'<!doctype html><iframe src="{outside.url}/" width="600" height="640"></iframe>'
-    )
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
-    blog = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=blog.serve_forever, daemon=True).start()
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
-    page.goto(f"http://127.0.0.1:{blog.server_port}/")
-    frame = page.wait_for_selector("iframe").content_frame()
-    expect(frame.locator("#bcob-upload button").first).to_be_visible(timeout=30_000)
-    frame.evaluate(DROP, [base64.b64encode(draw("both").read_bytes()).decode()])
-    expect(frame.locator(".bcob-word")).to_have_text("both", timeout=30_000)
-    context.close()
-    blog.shutdown()
-    blog.server_close()
+    with blog(tmp_path, f'<iframe src="{outside.url}/" width="600" height="640"></iframe>') as address:
+        page.goto(address)
+        frame = page.wait_for_selector("iframe").content_frame()
+        expect(frame.locator("#bcob-upload button").first).to_be_visible(timeout=30_000)
+        frame.evaluate(DROP, [base64.b64encode(draw("both").read_bytes()).decode()])
+        expect(frame.locator(".bcob-word")).to_have_text("both", timeout=30_000)
+        context.close()
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """notebooks/play.ipynb: run from a clean kernel, and in Voilà in a real browser, alone and in somebody's page."""
 
-import functools
-import http.server
 import importlib.metadata
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import nbformat
 import pytest
+import static_site
 from conftest import ROOT
 from notebook_house import NOTEBOOKS, build_house, execute, outputs, voila
 from packaging.requirements import Requirement
@@ -157,13 +155,8 @@ def test_a_file_that_is_too_large_is_told_so_and_the_next_one_is_looked_at(page,
 @pytest.fixture
 def blog(tmp_path, url):
     """Somebody's page on another origin, with the notebook in an iframe."""
-    (tmp_path / "index.html").write_text(f'<title>A blog</title><iframe src="{url}" width="600" height="700"></iframe>')
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
-    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    yield f"http://localhost:{web.server_port}/"
-    web.shutdown()
-    web.server_close()
+    with static_site.blog(tmp_path, f'<iframe src="{url}" width="600" height="700"></iframe>') as address:
+        yield address
 
 
 def test_in_an_iframe_of_another_origin_a_picture_gets_its_verdict(browser, blog, url, draw):

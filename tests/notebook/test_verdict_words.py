@@ -5,8 +5,9 @@ import json
 import numpy as np
 from conftest import ROOT
 
-from beercan_or_bacon.notebook.words import percent, sureness
+from beercan_or_bacon.notebook.words import sureness
 from beercan_or_bacon.serving.classifier import Description, Prediction
+from beercan_or_bacon.serving.panel import percent
 
 ASK = """async ([source, cases]) => {
   const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));

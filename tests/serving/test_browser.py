@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import threading
-
 import pillow_heif
 import pytest
+import static_site
 from axe_playwright_python.sync_playwright import Axe
 from conftest import COLOURS
 from gradio_page import give, word
@@ -175,16 +172,12 @@ def test_snippets_hold_the_address_and_copy(visit, server):
 @pytest.fixture
 def blog(server, tmp_path):
     """Somebody's page on another origin with the iframe in it, as the snippet has it."""
-    (tmp_path / "index.html").write_text(
-        f'<!doctype html><title>A blog</title><iframe src="{server.url}/" title="Blue or red?" style="width: 600px; '
-        'height: 640px; border: 0" allow="camera; clipboard-read; clipboard-write"></iframe>'
-    )
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
-    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    yield f"http://localhost:{web.server_port}/"
-    web.shutdown()
-    web.server_close()
+    with static_site.blog(
+        tmp_path,
+        f'<iframe src="{server.url}/" title="Blue or red?" style="width: 600px; height: 640px; border: 0" '
+        'allow="camera; clipboard-read; clipboard-write"></iframe>',
+    ) as address:
+        yield address
 
 
 def test_embedded_in_another_origin(browser, blog, server, draw):
