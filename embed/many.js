@@ -57,7 +57,7 @@ function build() {
   $("table").onclick = () => download(new Blob([table()], { type: "text/csv" }), "verdicts.csv");
   $("shut").onclick = () => {
     for (const { tile } of entries) URL.revokeObjectURL(tile.querySelector("img")?.src);
-    entries = waiting = [];
+    [entries, waiting] = [[], []]; // two lists
     $("many").hidden = true;
     $("many").replaceChildren();
     $("choose").focus();

@@ -86,6 +86,7 @@ def test_more_are_added_and_the_grid_closes(page, album, draw):
     page.set_input_files("#file", album[:2])
     finished(page)
     assert len(names(page)) == 2
+    assert page.inner_text("#sum").startswith("2 pictures:")
 
 
 def test_no_more_than_a_few_are_open_at_a_time(page, album):
