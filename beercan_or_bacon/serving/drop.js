@@ -1,7 +1,7 @@
 // A picture in, by drop, paste, link or file dialog; part of page.js's function. Gradio uploads it and asks the server.
 let latest = 0; // what was given last counts
 let note = ""; // what to say beside the verdict
-let refused = ""; // what was wrong before anything was sent
+let refused = ""; // what was wrong before anything was sent; stands until the visitor gives another picture
 
 /** Of several files the first picture is taken, and the verdict says so. */
 function take(files) {
@@ -36,8 +36,18 @@ function refuse(sentence) {
   ++latest;
   refused = sentence;
   show(null);
-  page.querySelector('#bcob-upload [aria-label="Remove Image"]')?.click(); // no verdict stands beside it
+  removePicture();
 }
+
+/** No verdict stands beside what was refused. */
+function removePicture() {
+  page.querySelector('#bcob-upload [aria-label="Remove Image"]')?.click();
+}
+
+// Whatever a visitor does to the picture or the examples gives another one; our own click on "Remove Image" does not
+document.addEventListener("click", ({ isTrusted, target }) => {
+  if (isTrusted && target.closest("#bcob-upload, #bcob-examples")) refused = "";
+}, true);
 
 /** A picture of another site is fetched by the browser; the server never asks for anything on a visitor's behalf. */
 async function fetchPicture(address) {

@@ -9,7 +9,7 @@ const here = location.origin + location.pathname.replace(/\/$/, ""); // this pag
 const idle = { word: word.textContent, words: words.textContent };
 
 function show(answer) {
-  answer ??= refused ? { error: refused } : null;
+  if (refused) answer = { error: refused };
   const verdict = answer?.label ? answer : null;
   const shares = props.labels.map((_, i) => verdict?.confidences[i].confidence ?? 0);
   const present = shares.flatMap((share, i) => (share >= props.thresholds[i] ? [i] : []));
@@ -52,12 +52,12 @@ function inSight() {
 watch("value", () => show(props.value));
 document.addEventListener("bcob-answered", () => {
   show(props.value); // the value may be the one before
-  if (props.value) inSight();
+  if (refused) removePicture();
+  else if (props.value) inSight();
 });
 document.addEventListener("bcob-failed", () => show({ error: "The page is busy. Try again in a moment." }));
 document.addEventListener("bcob-asked", () => {
-  refused = "";
-  waitFor("Looking…");
+  if (!refused) waitFor("Looking…"); // else it is asked about a picture that was on its way before
 });
 
 // A picture the browser cannot show (HEIC, TIFF): the answer's own rendering of it stands in

@@ -54,6 +54,24 @@ def test_a_second_picture_while_the_first_is_on_its_way(visit, draw, tmp_path):
     expect(word(page)).to_have_text("beer can")
 
 
+def test_what_is_refused_stands_when_the_picture_before_it_arrives_late(visit, draw, tmp_path):
+    page = visit()
+    (heavy := tmp_path / "heavy.jpg").write_bytes(draw("bacon").read_bytes() + bytes(100_000))
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000}  # bytes a second
+    network.send("Network.emulateNetworkConditions", slow)
+    page.evaluate("window.answers = 0; document.addEventListener('bcob-answered', () => ++window.answers)")
+    drop(page, heavy)
+    drop(page, text_plain="bacon")
+    expect(words(page)).to_contain_text("That is not a picture but text.")
+    page.wait_for_function("window.answers >= 1")
+    expect(page.get_by_alt_text("Your picture", exact=True)).to_have_count(0)
+    expect(words(page)).to_contain_text("That is not a picture but text.")
+    page.get_by_role("button", name="Example 1").click()
+    expect(word(page)).to_have_text("bacon")
+
+
 @pytest.mark.parametrize("how", ["drop", "choose"])
 @pytest.mark.parametrize("kind", ["text/plain", ""])
 def test_no_verdict_stands_beside_a_file_that_is_no_picture(visit, draw, tmp_path, how, kind):
