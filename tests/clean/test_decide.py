@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from beercan_or_bacon.training.classes import NEITHER, Classes, Group
+from beercan_or_bacon.training.clean import decide
 from beercan_or_bacon.training.clean.decide import (
     Evidence,
     Verdict,
@@ -18,6 +19,7 @@ from beercan_or_bacon.training.clean.decide import (
     summary,
     sureness,
     verdict_of,
+    weigh,
 )
 from beercan_or_bacon.training.clean.embeddings import Look
 from beercan_or_bacon.training.clean.settings import SETTINGS
@@ -157,6 +159,20 @@ def test_who_may_not_vouch_for_whom():
     assert groups[1] == groups[4]  # copies, though nobody says whose
     assert len(set(groups)) == 2
     assert len(set(grouped(np.arange(3), [[RECORD]] * 3))) == 3  # nobody is no creator
+
+
+def test_a_drawing_is_told_among_pictures_of_its_own_class(monkeypatch):
+    """Product shots of one class are as smooth as drawings of another."""
+    drawing = np.array([0.0, 1, 2, 3, 30, 30, 31, 32, 33, 60])
+    for name, fake in {
+        "similarity": len, "described": lambda count: np.zeros((count, 1)), "drawn": lambda *_: drawing,
+        "on_topic": lambda *_: (np.ones(10), np.full(10, 0.5)),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(decide, name, fake)
+    found_as = [[replace(RECORD, label=label)] for label in ["cake"] * 5 + ["spoon"] * 5]
+    told = weigh(Classes(("cake", "spoon"), {}, "", ""), found_as, [look()] * 10, np.arange(10)).drawn
+    assert list(np.flatnonzero(told["cake"][:5] > 0.5)) == [4]
+    assert list(np.flatnonzero(told["spoon"][5:] > 0.5)) == [4]
 
 
 def test_how_sure_a_score_is():
