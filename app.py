@@ -11,18 +11,15 @@ When that model cannot be had, or is not what it should be, model/ serves and th
 """
 
 import contextlib
-import ctypes
-import gc
 import os
 import signal
 import sys
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-with contextlib.suppress(AttributeError, OSError):  # glibc's, by default, is a heap for each of many threads
-    ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX: what each once held it keeps
-gc.disable()  # what is made while the page starts is there to stay; looking for garbage in it takes a sixth of the time
+from beercan_or_bacon.serving import memory
 
+memory.while_loading()
 from beercan_or_bacon.serving.pictures import workers
 
 if __name__ == "__main__":
@@ -57,12 +54,7 @@ def main() -> None:
         note=source.note,
         keeps=keeper.where if keeper else "",
     )
-    gc.freeze()
-    gc.enable()
-    with contextlib.suppress(AttributeError, OSError):  # not while loading, which takes longer so
-        ctypes.CDLL(None).mallopt(-3, 1 << 20)  # M_MMAP_THRESHOLD: what is larger goes back when it is done with
-        ctypes.CDLL(None).mallopt(-1, 1 << 17)  # M_TRIM_THRESHOLD: and so does the end of a heap
-        ctypes.CDLL(None).malloc_trim(0)  # a quarter is what loading the model held
+    memory.while_serving()
     launch(page, classifier, settings, keeper)
 
 

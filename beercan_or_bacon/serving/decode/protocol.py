@@ -31,7 +31,7 @@ class Lane:
 
 # Nearly all pictures are for the first. A process has 14 MB of its own and holds less than it may reserve; the page, in
 # a crowd, holds 300: together less than 600.
-LANES = {"quick": Lane(40_000_000, 0.5, 30_000_000), "large": Lane(255_000_000, 4.0, 220_000_000)}
+LANES = {"quick": Lane(40_000_000, 0.5, 30_000_000), "large": Lane(235_000_000, 4.0, 220_000_000)}
 
 
 class Outcome(IntEnum):
