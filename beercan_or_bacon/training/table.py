@@ -79,6 +79,7 @@ def author_of(record: Record) -> str:
 COLUMNS = tuple(field.name for field in fields(Record) if field.name != "reviewed")
 NUMBERS = ("bytes", "width", "height")
 WORDS = tuple(name for name in COLUMNS if name not in (*NUMBERS, "score"))
+REVIEWS = "reviews.csv"  # in the data folder; export puts a copy beside the model
 REVIEW_COLUMNS = tuple(field.name for field in fields(Review))
 
 
@@ -136,7 +137,7 @@ def _write_rows(file: TextIO, records: Iterable[Record]) -> None:
 def read_reviews(data: Path) -> dict[str, Review]:
     """The standing decision about each picture a person has looked at: sha256 -> Review."""
     try:
-        with (Path(data) / "reviews.csv").open(newline="", encoding="utf-8") as file:
+        with (Path(data) / REVIEWS).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         return {}
@@ -147,7 +148,7 @@ def read_reviews(data: Path) -> dict[str, Review]:
 def append_review(data: Path, sha256: str, label: str, decision: str) -> Review:
     """Write one decision to the disk before returning it."""
     review = Review(sha256, label, decision, datetime.now(UTC).isoformat(timespec="microseconds"))
-    path = Path(data) / "reviews.csv"
+    path = Path(data) / REVIEWS
     with path.open("a+", newline="", encoding="utf-8") as file:
         if file.tell() == 0:
             csv.DictWriter(file, REVIEW_COLUMNS).writeheader()

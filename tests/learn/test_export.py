@@ -22,6 +22,7 @@ from beercan_or_bacon.training.learn.backbone import fresh_model
 from beercan_or_bacon.training.learn.fitted import save_fit
 from beercan_or_bacon.training.learn.weights import find_weights
 from beercan_or_bacon.training.stage_key import sha256_of
+from beercan_or_bacon.training.table import append_review, read_reviews
 from tests.evaluations import EVALUATION
 from tests.test_train import ROOT, small_disk
 from tests.training_pictures import CLASSES, CLASSES_TOML, draw_picture
@@ -46,6 +47,7 @@ def data(tmp_path_factory):
     }  # fmt: skip
     save_fit(data / "fit", model.state_dict(), settings)
     Image.new("RGB", (4, 4)).save(data / "fit" / "calibration.png")
+    append_review(data, "0" * 64, "bacon", "drop")
     return data
 
 
@@ -124,6 +126,11 @@ def test_description_and_plots_are_there(out):
     assert read_evaluation(out) == EVALUATION
     assert (out / "calibration.png").exists()
     assert not list(out.glob("*.tmp"))
+
+
+def test_what_a_person_decided_lies_beside_the_model_for_whoever_trains_again(data, out):
+    assert read_reviews(out) == read_reviews(data)
+    assert len(read_reviews(out)) == 1
 
 
 def test_a_second_export_does_no_work(data, out, capsys):

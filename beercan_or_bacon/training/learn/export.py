@@ -17,6 +17,7 @@ from ...files import write_whole
 from ..classes import Classes
 from ..evaluation import FILE, Evaluation, evaluation_of, write_evaluation
 from ..stage_key import sha256_of, stage_key
+from ..table import REVIEWS
 from .cut import cut
 from .fitted import finished_fit
 from .published import BY_HALF, Published, as_graph, distances, to_onnx
@@ -78,6 +79,8 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     write_evaluation(out, evaluation)
     for plot in sorted(fitted.glob("*.png")):
         write_whole(out / plot.name, plot.read_bytes())
+    if (reviews := Path(data) / REVIEWS).exists():  # a person's work; whoever trains again may begin with it
+        write_whole(out / REVIEWS, reviews.read_bytes())
     # last, since it vouches for the others
     write_whole(out / "classifier.json", json.dumps(description, indent=1, ensure_ascii=False) + "\n")
     print(f"export: {out}/ holds the model: {len(graph) / 1e6:.1f} MB, {len(settings['labels'])} labels.")
