@@ -98,6 +98,7 @@ def launch(
             state_session_capacity=SESSIONS,
             run_history=False,
             enable_monitoring=False,
+            quiet=settings.log_requests,  # who reads lines of JSON reads nothing else
             ssr_mode=False,
             pwa=False,
             app_kwargs=_app_kwargs(page, classifier, health, settings, keeper),

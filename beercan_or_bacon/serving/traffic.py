@@ -69,4 +69,5 @@ def log_request(served: Served) -> None:
     if served.route in PROBES and served.status < 400:
         return
     line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **asdict(served)}
-    print(json.dumps(line), file=sys.stdout, flush=True)
+    sys.stdout.write(json.dumps(line) + "\n")  # in one piece, for print() lets other threads in before the line ends
+    sys.stdout.flush()
