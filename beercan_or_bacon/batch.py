@@ -38,12 +38,12 @@ class Look:
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
         """path and bytes, [n] each -> path, verdict, error and the probabilities, [n] each."""
-        labels = self.classifier.description.labels
+        labels, keep = self.classifier.description.labels, self.classifier.description.input.keep
         rows: dict[str, Any] = {"path": batch["path"], "verdict": [], "error": []}
         shares: list[list[float]] = []
         for content in batch["bytes"]:
             try:
-                prediction = self.classifier.predict(read_picture(io.BytesIO(content)).picture)
+                prediction = self.classifier.predict(read_picture(io.BytesIO(content), keep).picture)
             except BusyError:  # of this machine, not of the picture: Ray stops, and a restart asks again
                 raise
             except PictureError as error:

@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def write_tiny_model(folder: Path, labels: list[str] = LABELS) -> Path:
+def write_tiny_model(folder: Path, labels: list[str] = LABELS, size: int = SIZE) -> Path:
     """A real ONNX model in the published format: blue is a beer can, red bacon, magenta both, white neither.
 
     The probability of a label rises with how much its colour stands out over green.
@@ -78,10 +78,10 @@ def write_tiny_model(folder: Path, labels: list[str] = LABELS) -> Path:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 3])],
         [
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(labels)]),
-            helper.make_tensor_value_info("heatmap", TensorProto.FLOAT, ["n", len(labels), SIZE // 8, SIZE // 8]),
+            helper.make_tensor_value_info("heatmap", TensorProto.FLOAT, ["n", len(labels), size // 8, size // 8]),
         ],
         [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
@@ -96,7 +96,7 @@ def write_tiny_model(folder: Path, labels: list[str] = LABELS) -> Path:
             "labels": labels,
             "thresholds": [0.5] * len(labels),
             "close": [[0.35, 0.65]] * len(labels),
-            "input": {"size": SIZE, "resize": "pad", "interpolation": "bicubic", "fill": [255, 255, 255]},
+            "input": {"size": size, "resize": "pad", "interpolation": "bicubic", "fill": [255, 255, 255]},
             "metrics": {},
             "training": {},
             "versions": {},

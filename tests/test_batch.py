@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COLOURS, ROOT
+from conftest import COLOURS, ROOT, write_tiny_model
 from PIL import Image
 
 from beercan_or_bacon.batch import Look
+from beercan_or_bacon.serving.classifier import Classifier
+
+predict = Classifier.predict
 
 
 def rows_of(out: Path) -> dict[str, tuple[str, str]]:
@@ -41,6 +45,14 @@ def test_a_row_a_picture_and_a_sentence_for_what_is_none(tiny_model, draw):
     assert rows["error"][1].startswith("That file is not a picture")
     assert (rows["bacon"] > 0.5).tolist() == [True, False, True]
     assert np.isnan(rows["beer can"]).tolist() == [False, True, False]
+
+
+def test_a_model_of_many_pixels_gets_them(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Classifier, "predict", lambda self, picture: shown.append(picture) or predict(self, picture))
+    Image.new("RGB", (3000, 2000)).save(file := io.BytesIO(), "JPEG")
+    Look(str(write_tiny_model(tmp_path, size=640)))({"path": np.array(["a"]), "bytes": np.array([file.getvalue()])})
+    assert 640 <= max(shown[0].size) < 3000
 
 
 @pytest.mark.timeout(1200)
