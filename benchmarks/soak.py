@@ -78,10 +78,10 @@ def contain(image: str) -> Iterator[tuple[httpx.Client, psutil.Process]]:
         with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120) as client:
             while True:
                 try:
-                    if client.get("/readyz").is_success:
-                        break
+                    client.get("/livez")
+                    break
                 except httpx.TransportError:
-                    time.sleep(0.1)
+                    time.sleep(0.02)
             yield client, psutil.Process(state["Pid"])
     finally:
         subprocess.run([*PODMAN, "rm", "--force", "--volumes", name], check=True, stdout=subprocess.DEVNULL)
@@ -100,8 +100,12 @@ def main() -> None:
             pages["container"] = contain(args.image)
         soaks = []
         for name, page in pages.items():
+            start = time.monotonic()
             client, process = stack.enter_context(page)
+            while not client.get("/readyz").is_success:
+                time.sleep(0.02)
             soaks.append(Soak(name, client.base_url, process))
+            print(f"{name}: ready after {time.monotonic() - start:.1f} s with {soaks[-1].weigh():.0f} MB")
         pictures = [draw(Path(folder), width, width * 3 // 4) for width in (640, 800, 1600, 4000)]
         start = time.monotonic()
         for soak in soaks:
