@@ -53,7 +53,7 @@ def outputs(notebook, kind: str) -> list[str]:
 
 
 @contextmanager
-def serving(command: list[str], folder: Path, probe: str) -> Iterator[str]:
+def jupyter(command: list[str], folder: Path, probe: str) -> Iterator[str]:
     """Run a Jupyter application in a folder; its address. probe: a path that can be asked for and starts no kernel."""
     port = free_port()
     home = {"HOME": str(folder.parent), "JUPYTER_RUNTIME_DIR": str(folder.parent / "runtime")}
@@ -71,4 +71,4 @@ def serving(command: list[str], folder: Path, probe: str) -> Iterator[str]:
 
 def voila(path: Path):
     """A notebook in Voilà, under the voila.json that lies beside it."""
-    return serving(["voila", path.name, "--Voila.ip=127.0.0.1"], path.parent, "/voila/static/none")
+    return jupyter(["voila", path.name, "--Voila.ip=127.0.0.1"], path.parent, "/voila/static/none")
