@@ -62,6 +62,7 @@ function stop(sentence) {
 
 function show(on) {
   document.body.classList.toggle("shooting", on);
+  if (!on && document.activeElement.matches("#shoot, #turn, #cancel")) $("camera").focus(); // these are about to go
   $("video").hidden = $("shoot").hidden = $("cancel").hidden = $("rate").hidden = !on;
   $("turn").hidden = true;
   $("frame").classList.remove("mirrored");
@@ -78,7 +79,6 @@ new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || stop(OUT_OF
 $("cancel").onclick = () => {
   close();
   say("Well?", "The camera is off.");
-  $("camera").focus();
 };
 $("shoot").onclick = () => {
   const { videoWidth: width, videoHeight: height } = $("video");
@@ -86,7 +86,6 @@ $("shoot").onclick = () => {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   canvas.getContext("2d").drawImage($("video"), 0, 0);
   canvas.toBlob((blob) => page.take(new File([blob], "camera.png", { type: blob.type })), "image/png");
-  $("camera").focus();
 };
 
 /** Ask about one frame at a time, the newest. */

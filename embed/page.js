@@ -50,6 +50,7 @@ function showFailure(sentence) {
 $("retry").onclick = () => {
   $("status").textContent = "Fetching the classifier, once";
   $("progress").hidden = false;
+  $("choose").focus();
   $("retry").hidden = true;
   begin();
 };
@@ -80,6 +81,7 @@ function show(file) {
   URL.revokeObjectURL($("shown").src);
   $("shown").src = file ? URL.createObjectURL(file) : "";
   $("shown").hidden = !file;
+  if (file && document.activeElement === $("drop")) $("choose").focus(); // its neighbour stays
   $("drop").hidden = Boolean(file);
   $("heat").hidden = true;
   setAnswered(null);

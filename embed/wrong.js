@@ -20,7 +20,6 @@ export async function ask(about, file, prediction) {
   say(`What is it? The picture stays in this browser.${kept.length ? ` ${kept.length} kept so far.` : ""}`);
   const buttons = kept.length < MOST ? words.map((word) => [word, () => keep(file, prediction, word)]) : [];
   offer([...buttons, ...(kept.length ? TAKE : []), ["Close", close]]);
-  $("wrong").querySelector("button").focus();
 }
 
 const TAKE = [["Download ZIP", take], ["Forget them", forget]];
@@ -29,13 +28,16 @@ function say(sentence) {
   $("asked").textContent = sentence;
 }
 
+/** Buttons in the place of those before; the keyboard goes on at the first. */
 function offer(buttons) {
   $("wrong").querySelector(".tools").replaceChildren(...buttons.map(([words, onclick]) =>
     Object.assign(document.createElement("button"), { type: "button", textContent: words, onclick })));
+  $("wrong").querySelector("button").focus();
 }
 
-export function close() {
+function close() {
   $("wrong").hidden = true;
+  $("ask").focus();
 }
 
 async function keep(file, { verdict }, right) {

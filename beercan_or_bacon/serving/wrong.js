@@ -3,6 +3,7 @@ const ask = find(".bcob-ask"), wrong = find(".bcob-wrong");
 
 function closeAsking() {
   if (!ask) return;
+  if (ask.contains(document.activeElement)) wrong.focus();
   ask.hidden = true;
   wrong.setAttribute("aria-expanded", "false");
 }
@@ -12,12 +13,14 @@ wrong?.addEventListener("click", () => {
   wrong.setAttribute("aria-expanded", String(!ask.hidden));
   find(".bcob-ask-words").textContent = `What is it? The picture will be kept ${props.keeps}, without its place and time, to make the next model better.`;
   ask.querySelectorAll("button").forEach((button) => (button.hidden = false));
+  if (!ask.hidden) ask.querySelector("button").focus();
 });
 
 ask?.addEventListener("click", async ({ target }) => {
   const right = target.dataset?.right;
   if (right === undefined) return;
   if (!right) return closeAsking();
+  wrong.focus();
   ask.querySelectorAll("button").forEach((button) => (button.hidden = true));
   const said = find(".bcob-ask-words");
   said.textContent = "Sending it…";

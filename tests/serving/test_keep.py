@@ -73,6 +73,27 @@ def test_a_visitor_says_what_it_is(browser, keeping, tmp_path):
     assert "holiday" not in str(list(folder.rglob("*")))
 
 
+def test_the_keyboard_goes_on_where_the_question_was(browser, keeping, draw):
+    url, _ = keeping
+    page = browser.new_page()
+    page.goto(url)
+    expect(page.locator("#bcob-upload button").first).to_be_visible(timeout=60_000)
+    give(page, draw("bacon", size=(555, 444)))
+    expect(word(page)).to_have_text("bacon")
+    wrong, focused = page.locator(".bcob-wrong"), page.locator(":focus")
+    wrong.press("Enter")
+    expect(focused).to_have_text("Beer can")
+    page.locator(".bcob-ask").get_by_role("button", name="Never mind").press("Space")
+    expect(page.locator(".bcob-ask")).to_be_hidden()
+    expect(focused).to_have_text("Was this wrong?")
+    page.keyboard.press("Enter")
+    expect(focused).to_have_text("Beer can")
+    page.keyboard.press("Enter")
+    expect(page.locator(".bcob-ask-words")).to_have_text("Kept as beer can. Thank you!")
+    expect(focused).to_have_text("Was this wrong?")
+    page.close()
+
+
 def test_it_takes_a_word_of_ours_and_nothing_else(keeping, draw):
     url, folder = keeping
     picture, before = draw("both", size=(333, 222)).read_bytes(), len(rows(folder))
