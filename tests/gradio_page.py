@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from conftest import ROOT, free_port, wait_for
 from playwright.sync_api import expect
 
 # Fires real events with a real file at an element, as a drop or a paste does.
@@ -25,3 +32,30 @@ def give(frame, path, how: str = "drop", on: str = "#bcob-upload button", kind: 
 
 def word(page):
     return page.locator(".bcob-word")
+
+
+SERVE = """
+import sys
+from pathlib import Path
+from beercan_or_bacon.serving.classifier import Classifier
+from beercan_or_bacon.serving.keep import open_keeper
+from beercan_or_bacon.serving.page import build_page
+from beercan_or_bacon.serving.server import launch
+classifier, keeper = Classifier(Path(sys.argv[1])), open_keeper({"KEEP_WRONG": sys.argv[2]})
+examples = sorted(Path(sys.argv[3]).glob("*.jpg"))
+launch(build_page(classifier, examples, keeps=keeper.where), classifier, keeper=keeper)
+"""
+
+
+@contextmanager
+def keeping_page(model: Path, folder: Path, temporary: Path) -> Iterator[str]:
+    """A page whose owner keeps what was judged wrong in `folder`; its address. temporary: where examples may be too."""
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port := free_port()), "TMPDIR": str(temporary)}
+    process = subprocess.Popen([sys.executable, "-c", SERVE, model, folder, temporary], cwd=ROOT, env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()

@@ -54,7 +54,7 @@ def embed_html(title: str) -> str:
     for heading, code in {"In a page of yours": iframe_snippet("{here}/", title), **SNIPPETS}.items():
         code = code.replace("GRADIO", gr.__version__)
         parts.append(
-            f'<h3>{heading}</h3><div class="bcob-code"><pre tabindex="0"><code>{escape(code)}</code></pre>'
+            f'<h2>{heading}</h2><div class="bcob-code"><pre tabindex="0"><code>{escape(code)}</code></pre>'
             '<button type="button" class="bcob-button bcob-copy">Copy</button></div>'
         )
     return (
@@ -116,7 +116,7 @@ def facts_html(about: Description, model: str) -> str:
         ("Which model this is", {"model": model or "built in", **about.versions}),
     ]:
         if facts:
-            parts.append(f"<h3>{heading}</h3>{_facts(facts) if isinstance(facts, dict) else f'<p>{_value(facts)}</p>'}")
+            parts.append(f"<h2>{heading}</h2>{_facts(facts) if isinstance(facts, dict) else f'<p>{_value(facts)}</p>'}")
     return "".join(parts)
 
 

@@ -6,11 +6,10 @@ import base64
 import csv
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from conftest import COLOURS
 from PIL import Image
 from playwright.sync_api import expect
-from static_site import VERDICTS, answer, visit
+from static_site import VERDICTS, answer
 
 
 @pytest.fixture
@@ -118,14 +117,3 @@ def test_five_hundred_are_the_most(page, draw):
     }""", base64.b64encode(picture.read_bytes()).decode())  # fmt: skip
     expect(page.locator("#sum")).to_contain_text("10 were left out")
     assert page.locator("#tiles li").count() == 500
-
-
-@pytest.mark.parametrize("look", [("light", 1200), ("dark", 360)])
-def test_the_grid_is_accessible(browser, site, album, look):
-    scheme, width = look
-    with visit(browser, site.url, color_scheme=scheme, viewport={"width": width, "height": 800}) as page:
-        page.emulate_media(reduced_motion="reduce")
-        page.set_input_files("#file", album)
-        finished(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert not [(v["id"], v["nodes"][0]["html"]) for v in Axe().run(page).response["violations"]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pillow_heif
 import pytest
 import static_site
-from axe_playwright_python.sync_playwright import Axe
 from conftest import COLOURS
 from gradio_page import give, word
 from PIL import Image
@@ -204,23 +203,3 @@ def test_a_script_of_another_origin_asks_for_a_verdict(browser, blog, server, dr
     assert (answer["verdict"], answer["labels"]) == ("bacon", ["bacon"])
     assert page.evaluate(ask.replace("{here}", server.url), [])["error"].startswith("That file is empty.")
     page.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1200])
-def test_axe_finds_nothing_serious(visit, draw, scheme, width):
-    page = visit(color_scheme=scheme, viewport={"width": width, "height": 900})
-    for verdict in (None, "bacon", "neither"):
-        if verdict:
-            give(page, draw(verdict))
-            expect(word(page)).to_have_text(verdict)
-        else:
-            for summary in page.locator("summary").all():
-                summary.click()
-        page.wait_for_function("document.getAnimations().every((a) => a.playState != 'running')")
-        found = [
-            (violation["id"], [node["html"] for node in violation["nodes"]])
-            for violation in Axe().run(page).response["violations"]
-            if violation["impact"] in ("serious", "critical")
-        ]
-        assert not found

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import subprocess
-import sys
 
 import httpx
 import pytest
-from conftest import COLOURS, ROOT, free_port, wait_for
-from gradio_page import give, word
+from conftest import COLOURS
+from gradio_page import give, keeping_page, word
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -19,29 +16,13 @@ from beercan_or_bacon.errors import PictureError, ServerError
 from beercan_or_bacon.serving import keep
 from beercan_or_bacon.serving.keep import Keeper, open_keeper
 
-SERVE = """
-import sys
-from pathlib import Path
-from beercan_or_bacon.serving.classifier import Classifier
-from beercan_or_bacon.serving.keep import open_keeper
-from beercan_or_bacon.serving.page import build_page
-from beercan_or_bacon.serving.server import launch
-classifier, keeper = Classifier(Path(sys.argv[1])), open_keeper({"KEEP_WRONG": sys.argv[2]})
-launch(build_page(classifier, [], keeps=keeper.where), classifier, keeper=keeper)
-"""
-
 
 @pytest.fixture(scope="module")
 def keeping(tiny_model, tmp_path_factory):
     """A page whose owner keeps such pictures, and the folder."""
-    folder, port = tmp_path_factory.mktemp("kept"), free_port()
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "TMPDIR": str(tmp_path_factory.mktemp("temporary"))}
-    process = subprocess.Popen([sys.executable, "-c", SERVE, tiny_model, folder], cwd=ROOT, env=environment)
-    url = f"http://127.0.0.1:{port}"
-    wait_for(url, process)
-    yield url, folder
-    process.terminate()
-    process.wait()
+    folder = tmp_path_factory.mktemp("kept")
+    with keeping_page(tiny_model, folder, tmp_path_factory.mktemp("temporary")) as url:
+        yield url, folder
 
 
 def rows(folder) -> list[dict[str, str]]:
