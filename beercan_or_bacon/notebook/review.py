@@ -8,8 +8,8 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from ..training.classes import NEITHER, Classes
-from ..training.clean.desk import STYLE, Desk
+from ..training.classes import Classes
+from ..training.clean.desk import STYLE, Desk, choices
 
 
 def review_box(classes: Classes, data: Path) -> widgets.Box:
@@ -30,8 +30,8 @@ def review_box(classes: Classes, data: Path) -> widgets.Box:
                 button("Undo", desk.undo, off=not desk.decided),
             ]),
             widgets.HBox([
-                button(f"It is {name}", partial(desk.decide, seen, name, "keep"), off=not seen)
-                for name in (*classes.labels, NEITHER)
+                button(f"It is {name}", partial(desk.decide, seen, label, "keep"), off=not seen)
+                for name, label in choices(classes).items()
             ]),
         ]  # fmt: skip
         for row in before:

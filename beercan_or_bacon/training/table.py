@@ -23,6 +23,7 @@ from ..errors import DataError
 from ..files import replacing
 
 VISITOR = "visitor"  # the provider of pictures that visitors sent: nothing decides about them but a person
+SEVERAL = "\t"  # between the labels of a picture that shows several; no label holds one, as they are a single line
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Record:
 class Review:
     """A person's decision about a picture; the last one about a picture counts.
 
+    label: one, or several with SEVERAL between them.
     decision: "keep" (under `label`, whatever it was found as), "drop", or "" (taken back: let the machine decide
         again, under `label`).
     time: ISO 8601, UTC.
@@ -164,24 +166,29 @@ def append_review(data: Path, sha256: str, label: str, decision: str) -> Review:
 
 
 def overlay(records: list[Record], reviews: dict[str, Review]) -> list[Record]:
-    """The records as a person decided about them; of several records of one picture at most one is kept."""
-    kept: dict[str, int] = {}  # sha256 -> the record that stands for the picture
+    """The records as a person decided about them; of several records of one picture one is kept for each label."""
+    kept: dict[tuple[str, str], int] = {}  # (sha256, a label that was decided) -> the record that stands for it
     for index, record in enumerate(records):
         review = reviews.get(record.sha256)
-        if review and (record.sha256 not in kept or record.label == review.label != records[kept[record.sha256]].label):
-            kept[record.sha256] = index
+        for label in review.label.split(SEVERAL) if review else ():
+            before = kept.setdefault((record.sha256, label), index)
+            if record.label == label != records[before].label:
+                kept[record.sha256, label] = index
 
-    def decided(index: int, record: Record) -> Record:
+    def decided(index: int, record: Record) -> list[Record]:
         review = reviews.get(record.sha256)
         if not record.sha256 or not review:
-            return record
-        if review.decision == "keep" and kept[record.sha256] == index:
-            return replace(record, label=review.label, decision="keep", reason="review", score=1.0, reviewed=True)
+            return [record]
+        labels = [label for label in review.label.split(SEVERAL) if kept[record.sha256, label] == index]
+        if review.decision == "keep" and labels:
+            done = replace(record, decision="keep", reason="review", score=1.0, reviewed=True)
+            return [replace(done, label=label) for label in labels]
         if review.decision:
-            return replace(record, decision="drop", reason="review", score=0.0, reviewed=True)
+            return [replace(record, decision="drop", reason="review", score=0.0, reviewed=True)]
         if record.reason != "review":
-            return record
+            return [record]
         label = review.label if record.decision == "keep" else record.label
-        return replace(record, label=label, decision="", reason="", score=None)
+        return [replace(record, label=label, decision="", reason="", score=None)]
 
-    return [decided(index, record) for index, record in enumerate(records)]
+    laid = [one for index, record in enumerate(records) for one in decided(index, record)]
+    return list(dict.fromkeys(laid))  # what was kept under two labels, taken back, is one again

@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from beercan_or_bacon.errors import DataError
 from beercan_or_bacon.training.classes import load_classes
-from beercan_or_bacon.training.clean.desk import Desk, doubts
+from beercan_or_bacon.training.clean.desk import Desk, choices, doubts
 from beercan_or_bacon.training.table import Record, append_review, read_reviews, read_table, write_table
 
 ROOT = Path(__file__).parents[2]
@@ -127,6 +127,27 @@ def test_one_record_of_a_picture_found_twice_is_kept(data):
     assert [(r.label, r.decision) for r in read_table(data)] == [("bacon", "drop"), ("neither", "keep")]
     append_review(data, first.sha256, "beer can", "keep")
     assert sorted(r.decision for r in read_table(data)) == ["drop", "keep"]
+
+
+def test_a_picture_is_kept_under_several_labels(data, classes):
+    first = by_title(data)["a"]
+    twin = Record("neither", "food", "test", "http://example.org/twin", file=first.file, sha256=first.sha256)
+    write_table(data, [*read_table(data), twin])
+    desk = Desk(classes, data)
+    seen = desk.current().record
+
+    def labels():
+        return sorted((r.label, r.decision) for r in read_table(data) if r.sha256 == first.sha256)
+
+    desk.decide(seen.sha256, choices(classes)["both"], "keep")
+    both = [("bacon", "keep"), ("beer can", "keep"), ("neither", "drop")]
+    assert labels() == both
+    write_table(data, read_table(data))  # as every later stage does
+    assert labels() == both
+    desk.undo()
+    assert labels() == [("bacon", ""), ("neither", "")]
+    desk.decide(seen.sha256, "neither", "keep")
+    assert labels() == [("bacon", "drop"), ("beer can", "drop"), ("neither", "keep")]
 
 
 def test_a_line_cut_short_is_no_decision_and_spoils_no_other(data):

@@ -17,7 +17,7 @@ from pathlib import Path
 from ...errors import DataError, PictureError
 from ...serving.pictures import open_picture
 from ..classes import NEITHER, Classes
-from ..table import Record, append_review, read_reviews, read_table
+from ..table import SEVERAL, Record, append_review, read_reviews, read_table
 
 SIDE = 640  # pixels, the longer side of the picture shown
 AHEAD = 6  # small pictures of what comes next
@@ -115,6 +115,12 @@ class Desk:
         return f"{doubtful} doubtful pictures left, {len(self.left)} in all. Decided just now: {len(self.decided)}."
 
 
+def choices(classes: Classes) -> dict[str, str]:
+    """What a person may say that a picture shows, and the label that it is kept under."""
+    several = "both" if len(classes.labels) == 2 else "all of these"
+    return {name: name for name in (*classes.labels, NEITHER)} | {several: SEVERAL.join(classes.labels)}
+
+
 def doubts(data: Path) -> list[Doubt]:
     """Every picture with a decision, most doubtful first."""
     losses = read_losses(data)
@@ -143,6 +149,7 @@ def picture_html(data: Path, doubt: Doubt | None, ahead: list[Record]) -> str:
     if doubt is None:
         return "<p>Nothing is left to look at. Training goes on from here.</p>"
     record = doubt.record
+    label = escape(record.label.replace(SEVERAL, " and "))
     machine = f"{record.decision}{f', {record.reason}' if record.reason else ''}"
     score = "" if record.score is None else f" (sure to belong: {record.score:.0%})"
     loss = "" if doubt.loss is None else f" The model contradicts: held-out loss {doubt.loss:.2f}."
@@ -150,7 +157,7 @@ def picture_html(data: Path, doubt: Doubt | None, ahead: list[Record]) -> str:
     found = " · ".join(escape(part) for part in (record.title, f"searched “{record.query}”", record.creator) if part)
     return (
         f'<div class="bcob-picture">{image_html(data, record, SIDE, "The picture to decide about")}'
-        f"<p>Found as <b>{escape(record.label)}</b>. The machine says: <b>{escape(machine)}</b>{score}.{loss}</p>"
+        f"<p>Found as <b>{label}</b>. The machine says: <b>{escape(machine)}</b>{score}.{loss}</p>"
         f'<p>{found}</p><div class="bcob-ahead">{small}</div></div>'
     )
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import gradio as gr
 
-from ..classes import NEITHER, Classes
-from .desk import STYLE, Desk
+from ..classes import Classes
+from .desk import STYLE, Desk, choices
 
 # a key does what its button does; held down it counts once, and the browser's own shortcuts stay the browser's
 KEYS = """
@@ -30,7 +30,6 @@ document.addEventListener("keydown", (event) => {
 def build_review(classes: Classes, data: Path) -> gr.Blocks:
     """The page over one Desk; launch it with css=STYLE and head=KEYS."""
     desk = Desk(classes, data)
-    names = [*classes.labels, NEITHER]
     with gr.Blocks(title=f"Review: {classes.title}", analytics_enabled=False) as page:
         told = gr.Markdown()
         picture = gr.HTML()
@@ -55,9 +54,9 @@ def build_review(classes: Classes, data: Path) -> gr.Blocks:
             gr.Button("Later (s)", elem_id="bcob-key-s").click(**press(desk.skip, sha256))
             gr.Button("Undo (u)", elem_id="bcob-key-u").click(**press(desk.undo))
         with gr.Row():
-            for number, name in enumerate(names, 1):
+            for number, (name, label) in enumerate(choices(classes).items(), 1):
                 gr.Button(f"It is {name} ({number})", elem_id=f"bcob-key-{number}").click(
-                    **press(lambda seen, name=name: desk.decide(seen, name, "keep"), sha256)
+                    **press(lambda seen, label=label: desk.decide(seen, label, "keep"), sha256)
                 )
         page.load(**press(lambda: None))
     return page

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from ...errors import DataError
 from ...files import write_whole
 from ..classes import NEITHER, Classes
-from ..table import VISITOR, Record, read_table, write_table
+from ..table import SEVERAL, VISITOR, Record, read_table, write_table
 from .download import BYTES, Rejection, inspect
 from .web import TryAgain
 
@@ -70,9 +70,9 @@ def take_in(classes: Classes, data: Path, source: str) -> int:
 
 def picture_of(classes: Classes, data: Path, content: bytes, right: str) -> Record:
     """Check a picture, give it its name, and note what the visitor proposes."""
-    labels = [label for label in (*classes.labels, NEITHER) if right == label or label in right.split(" and ")]
-    if right == "both":
-        labels = list(classes.labels)
+    labels = [label for label in classes.labels if right in (label, "both") or label in right.split(" and ")]
+    if right == NEITHER:
+        labels = [NEITHER]
     if not labels:
         raise Rejection("under a word that is none of ours")
     sha256 = hashlib.sha256(content).hexdigest()
@@ -84,9 +84,9 @@ def picture_of(classes: Classes, data: Path, content: bytes, right: str) -> Reco
     if not (data / name).exists():
         write_whole(data / name, content)
     return Record(
-        label=labels[0], query="a visitor's word", provider=VISITOR, url=f"visitor:{sha256}", creator=CREATOR,
-        title=f"a visitor says: {right}", file=name, sha256=sha256, bytes=len(content), width=width, height=height,
-        decision="drop", reason="not decided yet", score=0.5,
+        label=SEVERAL.join(labels), query="a visitor's word", provider=VISITOR, url=f"visitor:{sha256}",
+        creator=CREATOR, title=f"a visitor says: {right}", file=name, sha256=sha256, bytes=len(content), width=width,
+        height=height, decision="drop", reason="not decided yet", score=0.5,
     )  # fmt: skip
 
 
