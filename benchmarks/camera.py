@@ -47,11 +47,9 @@ def tab_memory(browser_pid: int) -> float:
     return max(child.memory_full_info().uss for child in children if "--type=renderer" in child.cmdline()) / 1e6
 
 
-def browser_pid(film: Path) -> int:
-    """The browser that plays this film."""
-    mine = [
-        p for p in psutil.process_iter(["cmdline"]) if f"--use-file-for-fake-video-capture={film}" in p.info["cmdline"]
-    ]
+def browser_pid(flag: str) -> int:
+    """The browser that was started with this flag."""
+    mine = [p for p in psutil.process_iter(["cmdline"]) if flag in (p.info["cmdline"] or ())]
     return next(process.pid for process in mine if not any(a.startswith("--type=") for a in process.cmdline()))
 
 
@@ -86,7 +84,7 @@ def main() -> None:
             print(f"{looks:.1f} answers a second; one takes {1000 / looks / one:.2f} of a still's {one:.0f} ms")
             print(f"beside it the page draws {frames:.0f} frames a second, {idle:.0f} without the camera")
             watched = []
-            pid = browser_pid(film)
+            pid = browser_pid(f"--use-file-for-fake-video-capture={film}")
             for _ in range(max(2, round(args.minutes * 6))):
                 page.wait_for_timeout(10_000)
                 watched.append(tab_memory(pid))
