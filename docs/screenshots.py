@@ -42,7 +42,7 @@ def main() -> None:
             expect.set_options(timeout=60_000)
             take(browser, "desktop", 1200, 860, "bacon_1")
             take(browser, "where-it-looked", 1200, 860, "beer_can_1", look=True)
-            take(browser, "dark", 1200, 860, "bacon_2", color_scheme="dark")
+            take(browser, "dark", 1200, 860, "both_1", color_scheme="dark")
             take(browser, "phone", 360, 780, "beer_can_1")
             take(browser, "iframe", 760, 960, "neither_1", html=BLOG)
             take(browser, "error", 600, 640)
