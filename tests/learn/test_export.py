@@ -133,6 +133,14 @@ def test_what_a_person_decided_lies_beside_the_model_for_whoever_trains_again(da
     assert len(read_reviews(out)) == 1
 
 
+def test_decisions_of_another_model_do_not_stay(data, out, tmp_path):
+    shutil.copytree(data, of_a_fork := tmp_path / "data", ignore=shutil.ignore_patterns("reviews.csv"))
+    shutil.copytree(out, there := tmp_path / "model")
+    (there / "classifier.json").unlink()
+    exporting.export(CLASSES, of_a_fork, there)
+    assert not (there / "reviews.csv").exists()
+
+
 def test_a_second_export_does_no_work(data, out, capsys):
     before = (out / "model.onnx").stat().st_mtime_ns
     exporting.export(CLASSES, data, out)

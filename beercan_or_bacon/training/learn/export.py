@@ -81,6 +81,8 @@ def export(classes: Classes, data: Path, out: Path) -> None:
         write_whole(out / plot.name, plot.read_bytes())
     if (reviews := Path(data) / REVIEWS).exists():  # a person's work; whoever trains again may begin with it
         write_whole(out / REVIEWS, reviews.read_bytes())
+    else:  # those of another model say nothing about this one
+        (out / REVIEWS).unlink(missing_ok=True)
     # last, since it vouches for the others
     write_whole(out / "classifier.json", json.dumps(description, indent=1, ensure_ascii=False) + "\n")
     print(f"export: {out}/ holds the model: {len(graph) / 1e6:.1f} MB, {len(settings['labels'])} labels.")
