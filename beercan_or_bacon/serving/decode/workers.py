@@ -25,8 +25,9 @@ WAITING = 8  # pictures that may wait for the process for large ones
 PIPE = 1 << 20  # bytes on their way to or from a process; most pictures and all small ones in one piece
 # what Python needs to start; a decoder is to know no tokens
 VARIABLES = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-# glibc's: one heap for all threads, as reserved memory counts; and no more than 8 MB of a picture is kept for the next
-MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "8388608", "MALLOC_TRIM_THRESHOLD_": "8388608"}
+# glibc's: one heap for all threads, as reserved memory counts; and no more than 12 MB of a picture is kept for the
+# next, which is a photograph of 12 megapixels: asked for anew each time, its pages cost a tenth of the decoding
+MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "12582912", "MALLOC_TRIM_THRESHOLD_": "12582912"}
 
 with suppress(ImportError):  # Windows has none
     import fcntl
