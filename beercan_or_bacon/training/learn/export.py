@@ -20,7 +20,7 @@ from ..stage_key import sha256_of, stage_key
 from ..table import REVIEWS
 from .cut import cut
 from .fitted import finished_fit
-from .published import MAY_MOVE, Published, as_graph, distances, to_onnx
+from .published import BY_HALF, Published, as_graph, distances, to_onnx
 
 VERSION = 1  # of this code; another one exports again
 BESIDE = ("model.safetensors", "config.json", FILE)  # what timm loads from the Hub, and the figures
@@ -64,7 +64,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     published = Published(model, places, settings["mean"], settings["std"]).eval()
     graph = to_onnx(published, size)
     apart = distances(published, graph, size)
-    if not all(apart[output] <= MAY_MOVE[output] for output in apart):
+    if not all(apart[output] <= BY_HALF[output] for output in apart):
         print(f"export: weights of 16 bits would move an answer by {max(apart.values()):.2f}, so they keep their 32.")
         graph = as_graph(published, size)
     if len(graph) > LARGEST:
