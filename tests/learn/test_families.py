@@ -48,7 +48,7 @@ def random_weights(model: torch.nn.Module, size: tuple[int, int, int]) -> dict[s
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.momentum = None  # the mean over all batches
     with torch.no_grad():
-        model.train()(torch.rand(4, *size))
+        model.train()((torch.rand(4, *size) - 0.5) / 0.25)  # about as a normalised picture of noise is
     return {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
 
 
