@@ -22,6 +22,7 @@ def review_box(classes: Classes, data: Path) -> widgets.Box:
         told.value, picture.value = desk.tell(), desk.show()
         # every picture has buttons of its own: a second click on one was not meant for the next picture
         seen, before = doubt.record.sha256 if doubt else "", rows.children
+        button = partial(button_of, doubt.record.title if doubt else "")
         rows.children = [
             widgets.HBox([
                 button("Keep", lambda: desk.keep(seen), "success", off=not seen),
@@ -38,12 +39,13 @@ def review_box(classes: Classes, data: Path) -> widgets.Box:
             for gone in (*row.children, row):
                 gone.close()
 
-    def button(words: str, action: Callable[[], None], style: str = "", *, off: bool) -> widgets.Button:
+    def button_of(title: str, words: str, action: Callable[[], None], style: str = "", *, off: bool) -> widgets.Button:
         def press(_: widgets.Button) -> None:
             action()
             show()
 
-        made = widgets.Button(description=words, button_style=style, disabled=off, layout={"width": "auto"})
+        options = {"button_style": style, "disabled": off, "tooltip": title, "layout": {"width": "auto"}}
+        made = widgets.Button(description=words, **options)
         made.on_click(press)
         return made
 

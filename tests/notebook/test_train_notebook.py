@@ -119,14 +119,19 @@ def test_a_review_of_five_pictures_is_there_when_the_browser_comes_back(browser,
 
     def press(name: str, then: str) -> None:
         page.get_by_role("button", name=name, exact=True).click()
-        expect(page.get_by_text(then)).to_be_visible()
+        shows(then)
+
+    def shows(title: str) -> None:
+        """Its words come before its buttons; until then there are those of the picture before."""
+        expect(page.get_by_text(title)).to_be_visible(timeout=WAIT)
+        expect(page.get_by_role("button", name="Later", exact=True)).to_have_attribute("title", title, timeout=WAIT)
 
     with voila(path) as url:
         page = visit()
-        expect(page.get_by_text(titles[0])).to_be_visible(timeout=WAIT)
+        shows(titles[0])
         expect(page.get_by_role("button", name="Undo")).to_be_disabled()
         page.get_by_role("button", name="Keep", exact=True).dblclick()  # which says nothing of the second picture
-        expect(page.get_by_text(titles[1])).to_be_visible()
+        shows(titles[1])
         press("Drop", titles[2])
         press("It is neither", titles[3])
         press("Undo", titles[2])
@@ -136,9 +141,10 @@ def test_a_review_of_five_pictures_is_there_when_the_browser_comes_back(browser,
         page.context.close()
 
         page = visit()
-        expect(page.get_by_text(titles[3])).to_be_visible(timeout=WAIT)
+        shows(titles[3])
         press("Keep", titles[4])
-        press("Drop", "Nothing is left to look at.")
+        page.get_by_role("button", name="Drop", exact=True).click()
+        expect(page.get_by_text("Nothing is left to look at.")).to_be_visible()
         page.context.close()
         page = visit()
         expect(page.get_by_text("Nothing is left to look at.")).to_be_visible(timeout=WAIT)
