@@ -1,27 +1,15 @@
 """From search terms to a model that answers, without a hand on it; and a second run that has nothing to do."""
 
-import io
 import json
 
 import numpy as np
 import pytest
 from search_server import SearchServer
-from training_pictures import draw_scene
+from training_pictures import SCENES_TOML, draw_scene, found_scenes
 
 import train
 from beercan_or_bacon.__main__ import main as classify
 
-CLASSES = """
-title = "Can or stripes?"
-[[class]]
-label = "beer can"
-search = ["can -chicken"]
-[[class]]
-label = "bacon"
-search = ["bacon -kevin"]
-[neither]
-search = ["photo"]
-"""
 EACH = 12
 
 pytestmark = pytest.mark.timeout(900)  # the networks are real ones, and the machine may be busy
@@ -31,14 +19,9 @@ pytestmark = pytest.mark.timeout(900)  # the networks are real ones, and the mac
 def run(tmp_path_factory):
     """One run of train.py from nothing, its folder and the search server's log."""
     folder = tmp_path_factory.mktemp("pipeline")
-    (folder / "classes.toml").write_text(CLASSES)
-    chance = np.random.default_rng(7)
+    (folder / "classes.toml").write_text(SCENES_TOML)
     with SearchServer() as server:
-        for label, word in [("beer can", "can"), ("bacon", "bacon"), ("neither", "photo")]:
-            for number in range(EACH):
-                file = io.BytesIO()
-                draw_scene(label, chance).save(file, "PNG")
-                server.pictures[f"{word} {number}.png"] = file.getvalue()
+        server.pictures.update(found_scenes("can", "bacon", "photo", EACH))
         arguments = [
             "--classes", str(folder / "classes.toml"), "--data", str(folder / "data"), "--out", str(folder / "model"),
             "--openverse", server.url, "--epochs", "2", "--device", "cpu",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,19 @@ label = "bacon"
 search = ["bacon"]
 [neither]
 search = ["cat"]
+"""
+
+# words by which a SearchServer finds found_scenes()
+SCENES_TOML = """
+title = "Can or stripes?"
+[[class]]
+label = "beer can"
+search = ["can -chicken"]
+[[class]]
+label = "bacon"
+search = ["bacon -kevin"]
+[neither]
+search = ["photo"]
 """
 
 CLASSES = Classes(
@@ -61,6 +75,16 @@ def draw_scene(label: str, chance: np.random.Generator) -> Image.Image:
     picture.thumbnail((150, 150))
     scene.paste(picture, tuple(int(v) for v in chance.integers(0, 50, 2)))
     return scene
+
+
+def found_scenes(beer_can: str, bacon: str, neither: str, each: int = 12) -> dict[str, bytes]:
+    """`each` scenes of every label as PNG files for a SearchServer, by names that begin with the label's word."""
+    chance, pictures = np.random.default_rng(7), {}
+    for label, word in (("beer can", beer_can), ("bacon", bacon), ("neither", neither)):
+        for number in range(each):
+            draw_scene(label, chance).save(file := io.BytesIO(), "PNG")
+            pictures[f"{word} {number}.png"] = file.getvalue()
+    return pictures
 
 
 def write_data(data: Path, per_label: int = 15, seed: int = 0) -> Path:

@@ -5,7 +5,6 @@ Takes minutes, Debian, root and 20 GB of disk, of which CUDA is most: tests/cont
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import threading
@@ -13,11 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from containers import podman
 from search_server import SearchServer
-from training_pictures import draw_scene
+from training_pictures import SCENES_TOML, found_scenes
 
 from beercan_or_bacon.serving.classifier import Classifier
 
@@ -26,36 +24,20 @@ pytestmark = [
     pytest.mark.skipif(os.environ.get("CONTAINER") != "1", reason="takes minutes; CONTAINER=1 runs it"),
     pytest.mark.timeout(3600),
 ]
-WORDS = """
-title = "Can or stripes?"
-[[class]]
-label = "beer can"
-search = ["can -chicken"]
-[[class]]
-label = "bacon"
-search = ["bacon -kevin"]
-[neither]
-search = ["photo"]
-"""
 EACH = 12
 
 
 @pytest.fixture
 def server():
-    chance = np.random.default_rng(7)
     with SearchServer() as server:
-        for label, word in [("beer can", "can"), ("bacon", "bacon"), ("neither", "photo")]:
-            for number in range(EACH):
-                file = io.BytesIO()
-                draw_scene(label, chance).save(file, "PNG")
-                server.pictures[f"{word} {number}.png"] = file.getvalue()
+        server.pictures.update(found_scenes("can", "bacon", "photo", EACH))
         yield server
 
 
 @pytest.fixture
 def container(server, tmp_path):
     """The container, made and not started; its volume is a folder here. Without a GPU, since there may be none."""
-    (words := tmp_path / "classes.toml").write_text(WORDS)
+    (words := tmp_path / "classes.toml").write_text(SCENES_TOML)
     (volume := tmp_path / "volume").mkdir()
     os.chown(volume, 1000, 1000)
     name = podman(

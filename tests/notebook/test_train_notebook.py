@@ -1,18 +1,16 @@
 """notebooks/train.ipynb: from a fork's words to a published model, and a review in it that remembers."""
 
-import io
 import json
 import re
 from html import unescape
 
 import nbformat
-import numpy as np
 import pytest
 from conftest import ROOT
 from notebook_house import build_house, execute, outputs, voila
 from playwright.sync_api import expect
 from search_server import SearchServer
-from training_pictures import CLASSES_TOML, draw_scene, write_data
+from training_pictures import CLASSES_TOML, found_scenes, write_data
 
 from beercan_or_bacon.notebook.project import Project
 from beercan_or_bacon.training.classes import load_classes
@@ -59,12 +57,8 @@ def test_its_own_words_are_in_order(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_another_words_cell_makes_another_model(tmp_path, hub, monkeypatch, capsys):
-    chance = np.random.default_rng(7)
     with SearchServer() as server:
-        for label, name in [("beer can", "tin"), ("bacon", "stripe"), ("neither", "photo")]:
-            for number in range(12):
-                draw_scene(label, chance).save(file := io.BytesIO(), "PNG")
-                server.pictures[f"{name} {number}.png"] = file.getvalue()
+        server.pictures.update(found_scenes("tin", "stripe", "photo"))
         monkeypatch.setenv("OPENVERSE", server.url)
         monkeypatch.setenv("HF_TOKEN", "hf_write")
         mistakes = ("project.write('title = 3')", "project.run('fit', '--epochs', '0')")

@@ -39,28 +39,35 @@ def test_of_two_pictures_the_first_is_taken_and_the_page_says_so(visit, draw):
     expect(words(page)).to_have_text("Very sure.")
 
 
+def slow_uploads(page, rate: int):
+    """Uploads have so many bytes a second from now on; what is returned sets another rate, -1 for none."""
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+
+    def at(rate: int) -> None:
+        settings = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": rate}
+        network.send("Network.emulateNetworkConditions", settings)
+
+    at(rate)
+    return at
+
+
 def test_a_second_picture_while_the_first_is_on_its_way(visit, draw, tmp_path):
     page = visit()
     (heavy := tmp_path / "heavy.jpg").write_bytes(draw("bacon").read_bytes() + bytes(400_000))
-    network = page.context.new_cdp_session(page)
-    network.send("Network.enable")
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}  # bytes a second
-    network.send("Network.emulateNetworkConditions", slow)
+    uploads_at = slow_uploads(page, 100_000)
     drop(page, heavy)
     page.wait_for_function("() => !document.querySelector('#bcob-upload input[type=file]')")
     drop(page, draw("both", "b.jpg"))
     drop(page, draw("beer can", "c.jpg"))
-    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    uploads_at(-1)
     expect(word(page)).to_have_text("beer can")
 
 
 def test_what_is_refused_stands_when_the_picture_before_it_arrives_late(visit, draw, tmp_path):
     page = visit()
     (heavy := tmp_path / "heavy.jpg").write_bytes(draw("bacon").read_bytes() + bytes(100_000))
-    network = page.context.new_cdp_session(page)
-    network.send("Network.enable")
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000}  # bytes a second
-    network.send("Network.emulateNetworkConditions", slow)
+    slow_uploads(page, 50_000)
     page.evaluate("window.answers = 0; document.addEventListener('bcob-answered', () => ++window.answers)")
     drop(page, heavy)
     drop(page, text_plain="bacon")
