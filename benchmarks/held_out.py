@@ -1,11 +1,12 @@
 """The evaluation's rows again, from what a person saw in the pictures instead of what the search said of them.
 
-    python -m benchmarks.held_out CORPUS [--data data] [--classes classes.toml]   held-out models, nested thresholds
-    python -m benchmarks.held_out CORPUS --model model                            a finished model, its own thresholds
+    python -m benchmarks.held_out CORPUS [--data data] [--cut N]   held-out models, nested thresholds
+    python -m benchmarks.held_out CORPUS --model model             a finished model, its own thresholds
 
 CORPUS holds pictures and truth.csv (file, true_label, kind), which only the benchmarks read; with --model they must be
 pictures that it was not trained on. Otherwise the fit's folds are trained on what the cleaning kept, as the fit did it,
-and answer also what it dropped; calibration and thresholds come from the searches' labels, as in the fit.
+and answer also what it dropped; calibration and thresholds come from the searches' labels, as in the fit. --cut is
+another way to cut the sources into five parts: what holds for one cut alone does not hold.
 """
 
 from __future__ import annotations
@@ -89,12 +90,15 @@ def truth_figures(
     return measure(labels, like, list(KINDS), cases, logits[used], answers[used], weights[:, used])
 
 
-def held_out(classes: Classes, data: Path, corpus: Path) -> dict[str, tuple[Figure, ...]]:
-    """The figures of all that was found, and of what the cleaning kept, by models that had not seen the source."""
+def held_out(classes: Classes, data: Path, corpus: Path, parts: int | None = None) -> dict[str, tuple[Figure, ...]]:
+    """The figures of all that was found, and of what the cleaning kept, by models that had not seen the source.
+
+    parts: the seed by which sources are cut into parts; None for the fit's.
+    """
     fit = json.loads((data / "fit" / "fit.json").read_text(encoding="utf-8"))
     settings = {name: fit["training"][name] for name in ("epochs", "seed")} | {"device": best_device()}
     kept = kept_examples(classes, data)
-    folds = folds_of(kept, FOLDS, settings["seed"])
+    folds = folds_of(kept, FOLDS, settings["seed"] if parts is None else parts)
     examples, valids = with_dropped(data, kept, [valid for _, valid in folds], len(classes.labels))
     folds = [(train, valid) for (train, _), valid in zip(folds, valids, strict=True)]
     targets = np.array([example.target for example in examples], np.float32)
@@ -172,12 +176,13 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--data", type=Path, default=Path("data"), help="with a finished fit")
     parser.add_argument("--classes", type=Path, default=Path("classes.toml"))
+    parser.add_argument("--cut", type=int, help="the seed of another cut into parts; default: the fit's own")
     parser.add_argument("--model", type=Path, help="measure this model folder instead")
     args = parser.parse_args()
     if args.model:
         tables = {f"{args.model} on {args.corpus}": by_model(args.model, args.corpus)}
     else:
-        tables = held_out(load_classes(args.classes), args.data, args.corpus)
+        tables = held_out(load_classes(args.classes), args.data, args.corpus, args.cut)
     for name, figures in tables.items():
         print(
             f"\n**{name}**\n\n| what | pictures | by picture | sources | by source |\n| --- | --- | --- | --- | --- |"

@@ -45,6 +45,10 @@ def test_what_the_cleaning_kept_has_the_fits_own_figures(data, monkeypatch):
     assert found["bacon: found, in meals"].pictures == 9
     assert found["called something, of food"].pictures == 18
     assert found[f"right, {WHICH}"].pictures == 35  # the first is a drawing
+    before = set((data / "folds").iterdir())
+    _, kept = held_out.held_out(CLASSES, data, data, parts=1).values()  # other trainings, as many pictures
+    assert len(set((data / "folds").iterdir()) - before) == 2
+    assert {figure.name: figure.pictures for figure in kept}["bacon: found"] == 16
 
 
 def test_a_dropped_picture_is_answered_without_its_source(data):
