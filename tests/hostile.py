@@ -252,6 +252,7 @@ GOOD = {
     "junk between segments": PLAIN[:20] + b"junk, no marker" + PLAIN[20:],
     "stuffed junk": PLAIN[:20] + b"\xff\0\xff\0ab" + PLAIN[20:],
     "fill bytes": PLAIN[:20] + b"\xff" * 5000 + PLAIN[20:],
+    "fill bytes before no marker": PLAIN[:20] + b"\xff" * 300_000 + b"\0" + PLAIN[20:],
     "lone markers": PLAIN[:20] + b"\xff\x01\xff\xd0" + PLAIN[20:],
     "length of nothing": PLAIN[:20] + b"\xff\xe5\0\0" + PLAIN[20:],
     "a comment that looks like scans": with_segments([(0xFE, b"\xff\xda" * 30000)], PLAIN),

@@ -105,7 +105,7 @@ def read_table(data: Path) -> list[Record]:
             )
             for row in rows
         ]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise DataError(f"{path} is not a table this version wrote ({error}). Move it away and scrape again.") from None
     last = {(record.label, record.url): record for record in records}
     return overlay(list(last.values()), read_reviews(data))
@@ -137,12 +137,17 @@ def _write_rows(file: TextIO, records: Iterable[Record]) -> None:
 
 
 def read_reviews(data: Path) -> dict[str, Review]:
-    """The standing decision about each picture a person has looked at: sha256 -> Review."""
+    """The standing decision about each picture a person has looked at: sha256 -> Review.
+
+    Raises DataError when the file cannot be read as a table.
+    """
     try:
         with (Path(data) / REVIEWS).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         return {}
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"{file.name} is damaged ({error}). Mend the line, or move the file away.") from None
     # a line that a crash cut short has fields missing; its decision was never shown as made
     return {row["sha256"]: Review(**row) for row in rows if set(row) == set(REVIEW_COLUMNS) and row["time"]}
 

@@ -9,7 +9,7 @@ import pytest
 from ddgs.http_client import HttpClient
 from search_server import SearchServer, hang_up, instead, once, status
 
-from beercan_or_bacon.errors import SearchError
+from beercan_or_bacon.errors import DataError, SearchError
 from beercan_or_bacon.training.collect import search
 from beercan_or_bacon.training.collect.search import (
     Candidate,
@@ -21,6 +21,7 @@ from beercan_or_bacon.training.collect.search import (
     new_session,
     openverse,
 )
+from beercan_or_bacon.training.table import Record, read_table, write_table
 
 
 @pytest.fixture
@@ -219,6 +220,24 @@ def test_what_is_missing_from_an_item_is_no_harm(changed, title, creator, server
     (found,) = ask(openverse, server.url, "can").candidates
     assert (found.url, found.title, found.creator) == (GOOD, title, creator)
     found.title.encode()
+
+
+@pytest.mark.timeout(60)  # in a time that grows with the square of what is sent, it would be an hour
+@pytest.mark.parametrize("creator", ["<" * 1_000_000, "a" * 1_000_000])
+def test_no_name_is_so_long_that_the_table_cannot_be_read_again(creator, server, tmp_path):
+    long = {"creator": creator, "foreign_landing_url": f"{GOOD}?{creator}", "license": creator}
+    answer = {"results": [openverse_item(**long), openverse_item(url=f"{GOOD}?{creator}")]}
+    server.answers["/v1/images/"] = instead(json.dumps(answer).encode())
+    page = ask(openverse, server.url, "can")
+    (found,) = page.candidates
+    assert (found.creator, found.landing_page) == (creator[:1000], "")
+    assert page.odd == {"url is too long": 1}
+    table = tmp_path / "pictures.csv"
+    write_table(tmp_path, [Record("can", "can", "openverse", found.url, creator=found.creator, licence=found.licence)])
+    assert read_table(tmp_path)[0].creator == found.creator
+    table.write_text(table.read_text().replace(found.creator, creator))
+    with pytest.raises(DataError, match=r"is not a table this version wrote \(field larger"):
+        read_table(tmp_path)
 
 
 @pytest.mark.parametrize(

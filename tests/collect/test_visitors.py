@@ -87,11 +87,14 @@ def test_hostile_files_stay_outside(classes, tmp_path, capsys):
     assert not (tmp_path / "data-0" / "secret.jpg").exists()
 
 
-@pytest.mark.parametrize("kind", ["empty folder", "no zip", "nothing"])
+@pytest.mark.parametrize("kind", ["empty folder", "no zip", "no table", "nothing"])
 def test_what_is_no_such_source_is_said(classes, tmp_path, kind):
     source = tmp_path / "source"
     if kind == "empty folder":
         source.mkdir()
+    elif kind == "no table":
+        source.mkdir()
+        (source / "wrong.csv").write_text(f"file,right\r\n{'a' * 200_000},bacon\r\n")
     elif kind == "no zip":
         source.write_bytes(b"PK but no ZIP")
     with pytest.raises(DataError):

@@ -62,7 +62,7 @@ def strip(data: bytes) -> Bare:
 
 # JPEG (ITU-T T.81, annex B): markers, most of them with a length and a segment
 
-_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
+_MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)  # behind any number of 0xff; \xff+ would be quadratic in them
 _NOT_CODED = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)  # in coded data: neither stuffed nor a restart
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDD})  # Huffman, arithmetic, quantisation, restart interval

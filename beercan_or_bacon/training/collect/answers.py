@@ -18,11 +18,15 @@ from ...errors import SearchError
 # what pydantic calls a value of the wrong kind -> what it should have been; all else that can be wrong are numbers
 NOTES = {"artist": "Artist", "licence": "LicenseShortName", "categories": "Categories"}  # as Commons calls them
 KINDS = {"model_type": "no object", "dict_type": "no object", "list_type": "no list"}
+# Characters of a title or a name, and of an address: far more than honest ones have. A field of 131,072 is one that
+# Python's csv refuses to read, and with it the whole table
+MOST, ADDRESS = 1_000, 8_000
 
 
 def plain(text: object) -> str:
     """Text on one line, without markup (titles and creators come as HTML on Commons)."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text or ""))).split())
+    # a tag holds no further "<": looking past it would be quadratic in how many there are
+    return " ".join(html.unescape(re.sub(r"<[^<>]*>", " ", str(text or ""))).split())[:MOST].rstrip()
 
 
 def as_text(value: object) -> str:
@@ -39,7 +43,15 @@ def as_address(value: object) -> str:
         raise ValueError("no text")
     if not address.startswith(("http://", "https://")):
         raise ValueError("no web address")
+    if len(address) > ADDRESS:
+        raise ValueError("too long")
     return address
+
+
+def as_page(value: object) -> str:
+    """The address of a page about a picture; without it, a picture is as good."""
+    address = as_text(value)
+    return address if len(address) <= ADDRESS else ""
 
 
 def as_list(value: object) -> object:
@@ -59,7 +71,8 @@ def as_tag(tag: object) -> str:
 
 
 Address = Annotated[str, BeforeValidator(as_address)]
-Text = Annotated[str, BeforeValidator(as_text)]
+Page = Annotated[str, BeforeValidator(as_page)]
+Text = Annotated[str, BeforeValidator(lambda value: as_text(value)[:MOST])]
 Words = Annotated[str, BeforeValidator(lambda value: plain(as_text(value)))]
 # a value of Commons' extmetadata, with its source and more beside it
 Note = Annotated[
@@ -79,7 +92,7 @@ class OpenverseItem(BaseModel):
     url: Address
     title: Words = ""
     creator: Words = ""
-    foreign_landing_url: Text = ""
+    foreign_landing_url: Page = ""
     license: Text = ""
     license_version: Text = ""
     tags: Tags = []
@@ -106,7 +119,7 @@ class CommonsPicture(BaseModel):
     """A picture of Commons (imageinfo). url: of the copy scaled for us, where there is one."""
 
     url: Address
-    descriptionurl: Text = ""
+    descriptionurl: Page = ""
     extmetadata: Annotated[CommonsNotes, BeforeValidator(as_object)] = CommonsNotes()
 
     @model_validator(mode="before")

@@ -95,7 +95,11 @@ def said(wrong: Wrong) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for table in wrong.tables:
         text = wrong.read(table, TABLE_BYTES).decode("utf-8-sig", errors="replace")
-        for row in csv.DictReader(io.StringIO(text, newline="")):
+        try:
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise DataError(f"{table} cannot be read as a table ({error}).") from None
+        for row in rows:
             name, right = row.get("file"), row.get("right")
             if name and right and name not in seen and len(seen) < MOST:
                 seen.add(name)
