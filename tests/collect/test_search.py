@@ -240,6 +240,15 @@ def test_no_name_is_so_long_that_the_table_cannot_be_read_again(creator, server,
         read_table(tmp_path)
 
 
+def test_of_many_categories_none_is_lost(server):
+    categories = [f"Category {number}" for number in range(500)]
+    notes = {"Artist": {"value": "a" * 2000}, "Categories": {"value": "|".join(categories)}}
+    answer = {"query": {"pages": [commons_page(imageinfo=[{"url": GOOD, "extmetadata": notes}])]}}
+    server.answers["/w/api.php"] = instead(json.dumps(answer).encode())
+    (found,) = ask(commons, server.url, "can").candidates
+    assert (found.creator, found.tags) == ("a" * 1000, tuple(categories))
+
+
 @pytest.mark.parametrize(
     ("answer", "addresses", "following"),
     [

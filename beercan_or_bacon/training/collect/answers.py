@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ...errors import SearchError
 
@@ -26,7 +26,7 @@ MOST, ADDRESS = 1_000, 8_000
 def plain(text: object) -> str:
     """Text on one line, without markup (titles and creators come as HTML on Commons)."""
     # a tag holds no further "<": looking past it would be quadratic in how many there are
-    return " ".join(html.unescape(re.sub(r"<[^<>]*>", " ", str(text or ""))).split())[:MOST].rstrip()
+    return " ".join(html.unescape(re.sub(r"<[^<>]*>", " ", str(text or ""))).split())
 
 
 def as_text(value: object) -> str:
@@ -73,11 +73,12 @@ def as_tag(tag: object) -> str:
 Address = Annotated[str, BeforeValidator(as_address)]
 Page = Annotated[str, BeforeValidator(as_page)]
 Text = Annotated[str, BeforeValidator(lambda value: as_text(value)[:MOST])]
-Words = Annotated[str, BeforeValidator(lambda value: plain(as_text(value)))]
+Words = Annotated[str, BeforeValidator(lambda value: plain(as_text(value))[:MOST])]
 # a value of Commons' extmetadata, with its source and more beside it
 Note = Annotated[
     str, BeforeValidator(lambda note: plain(as_text(note.get("value") if isinstance(note, dict) else note)))
 ]
+Name = Annotated[Note, AfterValidator(lambda note: note[:MOST])]
 Number = Annotated[int, BeforeValidator(lambda value: 0 if value is None else value)]
 # Openverse's as {"name", "accuracy"}; without tags a picture is as good
 Tags = Annotated[
@@ -110,8 +111,8 @@ class CommonsNotes(BaseModel):
 
     model_config = ConfigDict(alias_generator=lambda name: NOTES[name])
 
-    artist: Note = ""
-    licence: Note = ""
+    artist: Name = ""
+    licence: Name = ""
     categories: Note = ""
 
 
