@@ -81,16 +81,21 @@ def test_the_last_row_of_an_address_counts_and_half_a_row_does_not(tmp_path):
     assert read_table(tmp_path) == [replace(RECORD, reason="off-topic"), replace(RECORD, label="bacon")]
 
 
-def test_the_last_decision_about_a_picture_counts_and_half_a_line_does_not(tmp_path):
+@pytest.mark.parametrize("half", [b"cd,bacon,ke", "cd,käse".encode()[:5]], ids=["a line", "a letter"])
+def test_the_last_decision_about_a_picture_counts_and_half_a_line_does_not(half, tmp_path):
     assert read_reviews(tmp_path) == {}
     append_review(tmp_path, "ab", "bacon", "drop")
     last = append_review(tmp_path, "ab", "beer can", "keep")
-    with (tmp_path / "reviews.csv").open("a") as file:
-        file.write("cd,bacon,ke")
+    with (tmp_path / "reviews.csv").open("ab") as file:
+        file.write(half)
     assert read_reviews(tmp_path) == {"ab": last}
     other = append_review(tmp_path, "cd", "bacon", "")  # it starts a line of its own
     assert read_reviews(tmp_path) == {"ab": last, "cd": other}
     assert (last.label, last.decision, last.time[-6:]) == ("beer can", "keep", "+00:00")
+    with (tmp_path / "reviews.csv").open("a") as file:
+        file.write("a" * 200_000)
+    with pytest.raises(DataError, match=r"reviews.csv is damaged"):
+        read_reviews(tmp_path)
 
 
 def test_a_decision_is_laid_over_the_records_of_its_picture():

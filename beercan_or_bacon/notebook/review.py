@@ -44,8 +44,9 @@ def review_box(classes: Classes, data: Path) -> widgets.Box:
             action()
             show()
 
-        options = {"button_style": style, "disabled": off, "tooltip": title, "layout": {"width": "auto"}}
-        made = widgets.Button(description=words, **options)
+        made = widgets.Button(
+            description=words, tooltip=title, button_style=style, disabled=off, layout={"width": "auto"}
+        )
         made.on_click(press)
         return made
 

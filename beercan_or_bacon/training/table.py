@@ -142,11 +142,12 @@ def read_reviews(data: Path) -> dict[str, Review]:
     Raises DataError when the file cannot be read as a table.
     """
     try:
-        with (Path(data) / REVIEWS).open(newline="", encoding="utf-8") as file:
+        # a crash may have cut a line within a letter
+        with (Path(data) / REVIEWS).open(newline="", encoding="utf-8", errors="replace") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         return {}
-    except (ValueError, csv.Error) as error:
+    except csv.Error as error:
         raise DataError(f"{file.name} is damaged ({error}). Mend the line, or move the file away.") from None
     # a line that a crash cut short has fields missing; its decision was never shown as made
     return {row["sha256"]: Review(**row) for row in rows if set(row) == set(REVIEW_COLUMNS) and row["time"]}

@@ -211,6 +211,7 @@ def test_an_odd_item_of_openverse_is_counted_and_the_rest_goes_on(item, reason, 
 @pytest.mark.parametrize(
     ("changed", "title", "creator"),
     [
+        ({"foreign_landing_url": "javascript:alert(1)"}, "A good one", ""),
         ({"title": None}, "", ""), ({"title": 1984}, "1984", ""), ({"creator": None}, "A good one", ""),
         ({"license": None, "license_version": 4.0}, "A good one", ""), ({"title": "half \ud83c"}, "half ?", ""),
     ],
@@ -218,7 +219,7 @@ def test_an_odd_item_of_openverse_is_counted_and_the_rest_goes_on(item, reason, 
 def test_what_is_missing_from_an_item_is_no_harm(changed, title, creator, server):
     server.answers["/v1/images/"] = instead(json.dumps({"results": [openverse_item(**changed)]}).encode())
     (found,) = ask(openverse, server.url, "can").candidates
-    assert (found.url, found.title, found.creator) == (GOOD, title, creator)
+    assert (found.url, found.title, found.creator, found.landing_page) == (GOOD, title, creator, "")
     found.title.encode()
 
 

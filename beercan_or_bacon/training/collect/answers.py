@@ -49,9 +49,11 @@ def as_address(value: object) -> str:
 
 
 def as_page(value: object) -> str:
-    """The address of a page about a picture; without it, a picture is as good."""
-    address = as_text(value)
-    return address if len(address) <= ADDRESS else ""
+    """The address of a page about a picture, or ""; without it, a picture is as good."""
+    try:
+        return as_address(value)
+    except ValueError:
+        return ""
 
 
 def as_list(value: object) -> object:
