@@ -85,7 +85,7 @@ def truth_figures(
         truth.kind if truth.label == NEITHER else SHOWN.get(truth.kind, labels[names.index(truth.label)])
         for truth in truths
     ]
-    cases = Cases(Known(targets, sides, sources[used]), np.array(kinds), np.zeros(len(truths), int))
+    cases = Cases(Known(targets, sides, sources[used], ()), np.array(kinds), np.zeros(len(truths), int))
     like = [" or ".join(kind for kind, of in KINDS.items() if name in of) for name in names]
     return measure(labels, like, list(KINDS), cases, logits[used], answers[used], weights[:, used])
 

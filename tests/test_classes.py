@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from beercan_or_bacon.errors import ClassesError
-from beercan_or_bacon.training.classes import NEITHER, Group, Words, either, load_classes
+from beercan_or_bacon.training.classes import MISTAKEN, NEITHER, Group, Words, either, load_classes
 
 THREE = """
 title = "Tea, cake or both?"
@@ -118,8 +118,14 @@ FIELDS = [
     (
         'label = "cake"',
         'label = "cake"\nzzz = 1',
-        "“zzz” is not known. What may stand here: label, many, one, others, search.",
+        "“zzz” is not known. What may stand here: label, many, mistaken, one, others, search.",
     ),
+    (
+        'label = "cake"',
+        'label = "cake"\nmistaken = 12',
+        "[[class]] “cake”: mistaken is 12. It is a share, from 0.01 to 0.5.",
+    ),
+    ('label = "cake"', 'label = "cake"\nmistaken = "0.2"', 'mistaken is "0.2", not a number. Write it without quotes'),
     ("title =", "colour =", "“colour” is not known. What may stand here: class, emoji, neither, tagline, title."),
     ('"Tea, cake or both?"', "3", "title is 3, not a text"),
     ("[neither]", "[niether]", "“niether” is not known. Is “neither” meant?"),
@@ -304,6 +310,12 @@ def test_a_mistake_outside_of_tables_names_no_table(tmp_path):
     with pytest.raises(ClassesError) as caught:
         load_classes(path)
     assert str(caught.value) == f"{path}: “titel” is not known. Is “title” meant?"
+
+
+def test_how_much_may_be_mistaken_for_a_label(tmp_path):
+    path = tmp_path / "classes.toml"
+    path.write_text(THREE.replace('"cake"', '"cake"\nmistaken = 0.2'))
+    assert load_classes(path).shares == (MISTAKEN, 0.2, MISTAKEN)
 
 
 def test_what_may_stand_in_a_group(tmp_path):

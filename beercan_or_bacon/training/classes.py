@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
 
+from .classes_file import MISTAKEN as MISTAKEN
 from .classes_file import NEITHER as NEITHER
 from .classes_file import one_line, read_tables
 
@@ -42,6 +43,7 @@ class Classes:
     groups: the same searches of "neither", by kind; each stands in one group alone.
     words: label -> how it is spoken of, where the file says so.
     emoji: of the page's Space on the Hub; "" for one that fits any words.
+    mistaken: label -> of what resembles it, the share that may be called it, where it is not MISTAKEN.
     """
 
     labels: tuple[str, ...]
@@ -51,6 +53,7 @@ class Classes:
     groups: tuple[Group, ...] = ()
     words: dict[str, Words] = field(default_factory=dict)
     emoji: str = ""
+    mistaken: dict[str, float] = field(default_factory=dict)
 
     def words_of(self, label: str) -> Words:
         """How a label is spoken of: what the file does not say is made of the label and its groups' names."""
@@ -58,6 +61,11 @@ class Classes:
         like = [group.name for group in self.groups if group.like == label]
         others = f"pictures of {either(like)} alone" if like else "other pictures"
         return Words(given.one or label, given.many or f"pictures of {label}", given.others or others)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """For each label, of the pictures that resemble it, the share that may be called it."""
+        return tuple(self.mistaken.get(label, MISTAKEN) for label in self.labels)
 
     def group_of(self, query: str) -> Group | None:
         """The group of the neither searches that asks this, or None: a class's search, or one no longer asked."""
@@ -82,7 +90,8 @@ def load_classes(path: Path) -> Classes:
     title = file.title or " or ".join(labels)
     words = {table.label: Words(*map(one_line, (table.one, table.many, table.others))) for table in file.classes}
     searches[NEITHER] = in_turn(groups)
-    return Classes(labels, searches, title, file.tagline, tuple(groups), words, file.emoji.strip())
+    mistaken = {table.label: table.mistaken for table in file.classes}
+    return Classes(labels, searches, title, file.tagline, tuple(groups), words, file.emoji.strip(), mistaken)
 
 
 def either(names: Sequence[str]) -> str:

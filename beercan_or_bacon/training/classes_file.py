@@ -18,6 +18,7 @@ NEITHER = "neither"  # the label of pictures that show none of the classes
 ANSWERS = (NEITHER, "both")  # what the page says of a picture beside the labels
 ALONE = "[neither] needs searches; without them all pictures would be one of the classes."
 LONGEST = 200  # characters of a search that Openverse takes
+MISTAKEN = 0.12  # of what resembles a class, the share that may be called it, unless the file says otherwise
 
 
 def one_line(text: str) -> str:
@@ -49,6 +50,13 @@ def as_search(text: str) -> str:
     return term
 
 
+def as_share(number: float) -> float:
+    """A share that leaves something to be said, or ValueError with what to say behind the key."""
+    if not 0.01 <= number <= 0.5:
+        raise ValueError(f" is {number:g}. It is a share, from 0.01 to 0.5.")
+    return number
+
+
 Label = Annotated[str, AfterValidator(as_label)]
 Searches = list[Annotated[str, AfterValidator(as_search)]]
 
@@ -60,13 +68,17 @@ class Table(BaseModel):
 
 
 class ClassTable(Table):
-    """[[class]]: one, many and others are the words of the sentences that say how good the model is."""
+    """[[class]]: one, many and others are the words of the sentences that say how good the model is.
+
+    mistaken: of the pictures that resemble the class, the share that may be called it.
+    """
 
     label: Label
     search: Searches = Field(min_length=1)
     one: str = ""
     many: str = ""
     others: str = ""
+    mistaken: Annotated[float, AfterValidator(as_share)] = MISTAKEN
 
 
 class GroupTable(Table):
@@ -172,6 +184,8 @@ def sentence(place: str, what: str, kind: str, given: object, said: str) -> str:
             return f"{at}“{what}” is not known. What may stand here: {', '.join(known(place))}."
         case "string_type":
             return f"{at}{what} is {value}, not a text. Write it in quotes."
+        case "float_type":
+            return f"{at}{what} is {value}, not a number. Write it without quotes, like {MISTAKEN}."
         case "list_type" if what == "search":
             right = f"[{value}]" if isinstance(given, str) else '["...", "..."]'
             return f"{at}search = {value} is not a list. Write search = {right}."

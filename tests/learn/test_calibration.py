@@ -8,7 +8,6 @@ from scipy.special import expit, logit
 
 from beercan_or_bacon.training.learn.calibration import (
     CLOSE,
-    OWN_SIDE,
     THE_REST,
     Known,
     answer,
@@ -17,6 +16,8 @@ from beercan_or_bacon.training.learn.calibration import (
     nested,
     platt,
 )
+
+SHARE = 0.12  # of what resembles the label, what may be called it
 
 
 def one(count: int) -> np.ndarray:
@@ -63,7 +64,7 @@ def known_of(labels: list[str], sources: np.ndarray | None = None) -> Known:
     """Pictures of one label of two: "yes"; "like", which resembles it; "rest"."""
     kinds = np.array(labels)
     targets, sides = (np.stack([kinds == kind, np.zeros(len(kinds), bool)], 1) for kind in ("yes", "like"))
-    return Known(targets.astype(int), sides, np.arange(len(kinds)) if sources is None else sources)
+    return Known(targets.astype(int), sides, np.arange(len(kinds)) if sources is None else sources, (SHARE,) * 2)
 
 
 @pytest.fixture
@@ -79,9 +80,18 @@ def test_the_threshold_lets_the_stated_shares_through(hard):
     logits, known = hard
     calibration = calibrate(logits, known, one(len(logits)))
     called = answer(logits, calibration).called[0, :, 0]
-    assert called[400:800].mean() == pytest.approx(OWN_SIDE, abs=0.004)
+    assert called[400:800].mean() == pytest.approx(SHARE, abs=0.004)
     assert called[800:].mean() <= THE_REST
     assert np.all(calibration.close[0, 0] != calibration.thresholds[0, 0])
+
+
+def test_each_label_has_a_share_of_its_own(hard):
+    logits, known = hard
+    twice = Known(
+        np.repeat(known.targets[:, :1], 2, 1), np.repeat(known.sides[:, :1], 2, 1), known.sources, (0.2, 0.06)
+    )
+    called = answer(logits, calibrate(logits, twice, one(len(logits)))).called[0, 400:800].mean(0)
+    assert called == pytest.approx([0.2, 0.06], abs=0.005)
 
 
 def test_easy_pictures_do_not_dilute_those_that_resemble_the_label(hard):
@@ -101,8 +111,8 @@ def test_one_large_source_does_not_decide_alone(hard):
     logits = logits.copy()
     logits[400:700] -= 10
     called = answer(logits, calibrate(logits, replace(known, sources=sources), one(len(logits)))).called[0, :, 0]
-    assert called[700:800].mean() <= OWN_SIDE + 0.01
-    assert called[400:800].mean() < OWN_SIDE / 2  # by picture there would be room
+    assert called[700:800].mean() <= SHARE + 0.01
+    assert called[400:800].mean() < SHARE / 2  # by picture there would be room
 
 
 @pytest.mark.parametrize("count", [12, 300])

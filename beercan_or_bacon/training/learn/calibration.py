@@ -13,10 +13,9 @@ from scipy.special import expit, logit
 
 from .metrics import once_a_source
 
-# A label's threshold lets at most these shares of the pictures without it through: of those that resemble it, and of
-# all others. By the mean over pictures and by the mean over sources, since one source of 60 like pictures must not
-# decide alone. The labels are a search's, so some of what is let through does show the label.
-OWN_SIDE = 0.12
+# A label's threshold lets at most a share of the pictures without it through: of those that resemble it, what
+# classes.toml says; of all others, this. By the mean over pictures and by the mean over sources, since one source of 60
+# like pictures must not decide alone. The labels are a search's, so some of what is let through does show the label.
 THE_REST = 0.02
 # Where that leaves room, the threshold rises towards one half while it loses at most this share of the label's
 # pictures: where data separate well it stands in the gap, not at the edge of the pictures without the label.
@@ -35,14 +34,16 @@ class Known:
     targets: int [pictures, labels], 0 or 1.
     sides: bool [pictures, labels]; shows none of the labels, and was found as something that resembles this.
     sources: int [pictures].
+    shares: for each label, of its side the share that may be called it.
     """
 
     targets: np.ndarray
     sides: np.ndarray
     sources: np.ndarray
+    shares: tuple[float, ...]
 
     def __getitem__(self, chosen: np.ndarray) -> Known:
-        return Known(self.targets[chosen], self.sides[chosen], self.sources[chosen])
+        return Known(self.targets[chosen], self.sides[chosen], self.sources[chosen], self.shares)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def threshold(
     """
     there, own = known.targets[:, label] == 1, known.sides[:, label]
     cuts = [np.full((3, len(weights)), -np.inf)]
-    for these, share in ((own, OWN_SIDE), (~there & ~own, THE_REST)):
+    for these, share in ((own, known.shares[label]), (~there & ~own, THE_REST)):
         counting, shares = weights[:, these], share * np.array([[1], [2], [0.5]])
         for each in (counting, once_a_source(counting, known.sources[these])):
             cuts.append(highest_share(logits[these], each, shares))

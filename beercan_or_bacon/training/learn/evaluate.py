@@ -53,7 +53,7 @@ def cases_of(
     part = np.zeros(len(examples), int)
     for number, (_, valid) in enumerate(folds):
         part[valid] = number
-    return Cases(Known(targets, sides, sources), np.array(kinds), part)
+    return Cases(Known(targets, sides, sources, classes.shares), np.array(kinds), part)
 
 
 def kind_of(classes: Classes, record: Record) -> tuple[str, str]:

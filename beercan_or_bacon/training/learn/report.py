@@ -23,7 +23,7 @@ from ...serving.classifier import InputRule, fit_to_square, verdict_of
 from ...serving.pictures import open_picture
 from ..classes import Classes
 from ..evaluation import Evaluation, plain
-from .calibration import OWN_SIDE, THE_REST, nested
+from .calibration import THE_REST, nested
 from .cross_validate import HeldOut
 from .evaluate import Cases, shown_by
 from .examples import Example
@@ -65,7 +65,7 @@ def write_report(
     ]
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     html = environment.get_template("report.html.jinja").render(
-        classes=classes, evaluation=evaluation, wrong=wrong, plain=plain, own_side=OWN_SIDE, the_rest=THE_REST,
+        classes=classes, evaluation=evaluation, wrong=wrong, plain=plain, the_rest=THE_REST,
         plots={name: data_url((folder / f"{name}.png").read_bytes()) for name in plots},
     )  # fmt: skip
     write_whole(folder / "report.html", html)
