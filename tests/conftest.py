@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from PIL import Image
 from static_site import VERDICTS, Site
 from static_site import visit as visit_static
 from training_pictures import CLASSES_TOML
+
+from beercan_or_bacon.serving.hub import PULL
 
 ROOT = Path(__file__).parent.parent
 LABELS = ["beer can", "bacon"]
@@ -180,6 +183,10 @@ def endpoint(monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
 
     yield endpoint
+    # one that a test did not wait for still tries again, and each try closes the client of the tests that come next
+    for thread in threading.enumerate():
+        if thread.name == PULL:
+            thread.join()
     close_session()
 
 

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 # A page that starts waits this many seconds for the Hub to say what a repository holds, and then for the files.
 # Started late, the embedded default would have answered already; what arrives later serves after the next start.
 ANSWER, ARRIVAL = 2.0, 5.0
+PULL = "pull"  # the name of the thread that waits for the Hub
 
 # what the system says when a folder may not be written, or has no room left
 NO_WRITING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -97,7 +98,7 @@ def pull(repo: str, revision: str, answer: float, arrival: float | None) -> Sour
     listed: Future[str] = Future()
     fetched: Future[Source] = Future()
     # The client's own retries take 23 s to give up. A daemon thread is left to them; it ends with the process.
-    threading.Thread(target=_fetch, args=(repo, revision, listed, fetched), daemon=True).start()
+    threading.Thread(target=_fetch, args=(repo, revision, listed, fetched), name=PULL, daemon=True).start()
     try:
         listed.result(answer)
         return fetched.result(arrival)
