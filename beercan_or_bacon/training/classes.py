@@ -43,7 +43,7 @@ class Classes:
     groups: the same searches of "neither", by kind; each stands in one group alone.
     words: label -> how it is spoken of, where the file says so.
     emoji: of the page's Space on the Hub; "" for one that fits any words.
-    mistaken: label -> of what resembles it, the share that may be called it, where it is not MISTAKEN.
+    mistaken: label -> of what resembles it, the share that may be called it; MISTAKEN for a label that is not here.
     """
 
     labels: tuple[str, ...]

@@ -19,6 +19,7 @@ ANSWERS = (NEITHER, "both")  # what the page says of a picture beside the labels
 ALONE = "[neither] needs searches; without them all pictures would be one of the classes."
 LONGEST = 200  # characters of a search that Openverse takes
 MISTAKEN = 0.12  # of what resembles a class, the share that may be called it, unless the file says otherwise
+LEAST_SHARE, MOST_SHARE = 0.01, 0.5  # what it may say
 
 
 def one_line(text: str) -> str:
@@ -50,13 +51,6 @@ def as_search(text: str) -> str:
     return term
 
 
-def as_share(number: float) -> float:
-    """A share that leaves something to be said, or ValueError with what to say behind the key."""
-    if not 0.01 <= number <= 0.5:
-        raise ValueError(f" is {number:g}. It is a share, from 0.01 to 0.5.")
-    return number
-
-
 Label = Annotated[str, AfterValidator(as_label)]
 Searches = list[Annotated[str, AfterValidator(as_search)]]
 
@@ -78,7 +72,7 @@ class ClassTable(Table):
     one: str = ""
     many: str = ""
     others: str = ""
-    mistaken: Annotated[float, AfterValidator(as_share)] = MISTAKEN
+    mistaken: float = Field(MISTAKEN, ge=LEAST_SHARE, le=MOST_SHARE)
 
 
 class GroupTable(Table):
@@ -184,6 +178,8 @@ def sentence(place: str, what: str, kind: str, given: object, said: str) -> str:
             return f"{at}“{what}” is not known. What may stand here: {', '.join(known(place))}."
         case "string_type":
             return f"{at}{what} is {value}, not a text. Write it in quotes."
+        case "greater_than_equal" | "less_than_equal":
+            return f"{at}{what} is {value}. It is a share, from {LEAST_SHARE} to {MOST_SHARE}."
         case "float_type":
             return f"{at}{what} is {value}, not a number. Write it without quotes, like {MISTAKEN}."
         case "list_type" if what == "search":
