@@ -13,6 +13,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -80,6 +81,16 @@ class Refusal(Exception):
         self.status, self.sentence, self.code = status, sentence, code
 
 
+class Server(ThreadingHTTPServer):
+    """A server whose clients may hang up: that is what some tests are about."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Hub:
     """The server, its repositories, what it was asked, and the faults it is to have.
 
@@ -99,8 +110,7 @@ class Hub:
         self.done: list[tuple[str, list[str]]] = []  # of each job
         self.run = lambda spec: ("COMPLETED", [])  # noqa: ARG005
         self.released = threading.Event()  # ends what hangs
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Answer", (Answer,), {"hub": self}))
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), type("Answer", (Answer,), {"hub": self}))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> Hub:

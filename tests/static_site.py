@@ -78,7 +78,7 @@ def blog(folder: Path, iframe: str) -> Iterator[str]:
 
 @contextmanager
 def visit(browser, url: str, complaints: tuple[str, ...] = (), **options) -> Iterator:
-    """The page, open, in a browser profile of its own.
+    """The page, open and painted, as people see it before they press a key, in a browser profile of its own.
 
     An error in its console that contains none of `complaints`, or a request to another origin, fails the test.
     """
@@ -91,6 +91,7 @@ def visit(browser, url: str, complaints: tuple[str, ...] = (), **options) -> Ite
         page = context.new_page()
         page.goto(url)
         page.wait_for_selector("#bars li, #retry:not([hidden])")
+        page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
         yield page
     finally:
         context.close()
