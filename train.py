@@ -27,6 +27,7 @@ from typing import Any
 
 from beercan_or_bacon.errors import BeerCanOrBaconError, HubError
 from beercan_or_bacon.training.classes import load_classes
+from beercan_or_bacon.training.networks import DEFAULT
 from beercan_or_bacon.training.run import alone, what_next
 from beercan_or_bacon.training.settings import check_settings
 
@@ -164,7 +165,7 @@ OPTIONS = (
     ),
     Option("model", "push space embed doctor", "the model's folder, to be read; default: model", FOLDER, Path("model")),
     Option("out", "export embed", "the folder to be written; default: model, of embed site", FOLDER, Path("model")),
-    Option("arch", "fit", "timm's name of a network (README: which for what)", NAME, "tf_efficientnet_lite2"),
+    Option("arch", "fit", "timm's name of a network (README: which for what)", NAME, DEFAULT),
     Option("epochs", "fit", "passes over the training pictures; default: 2", NUMBER, 2),
     Option("seed", "fit", "of split, shuffling and augmentation; default: 0", NUMBER, 0),
     Option("device", "fit", "default: the best there is", {"choices": ["cuda", "mps", "cpu"]}),

@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="", help="a model folder (default: the embedded one)")
     parser.add_argument(
-        "--arch", default="tf_efficientnet_lite2", help="the fastai app's network: the page's own, or resnet18"
+        "--arch", default="tf_efficientnet_lite2", help="the fastai app's network; the blog's was a resnet"
     )
     parser.add_argument("--seconds", type=float, default=10, help="of load, twice for each app")
     args = parser.parse_args()

@@ -36,6 +36,7 @@ from beercan_or_bacon.training.learn.features import cache_features
 from beercan_or_bacon.training.learn.fine_tune import answers, train_late
 from beercan_or_bacon.training.learn.recipe import Recipe
 from beercan_or_bacon.training.learn.weights import find_weights
+from beercan_or_bacon.training.networks import DEFAULT
 
 
 def plain(examples: list[Example], valid: np.ndarray, arch: str, device: str) -> np.ndarray:
@@ -85,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--classes", type=Path, default=Path("classes.toml"))
-    parser.add_argument("--arch", default="tf_efficientnet_lite2")
+    parser.add_argument("--arch", default=DEFAULT)
     parser.add_argument("--epochs", type=int, default=2, help="of our recipe; the plain one has 1 + 4")
     parser.add_argument("--pictures", type=int, help="this many, by chance; 160 at least (batches of 64)")
     args = parser.parse_args()

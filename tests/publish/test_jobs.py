@@ -13,6 +13,7 @@ from hub_server import Hub
 from PIL import Image
 
 import train
+from beercan_or_bacon.training.networks import DEFAULT
 from beercan_or_bacon.training.publish import jobs
 from beercan_or_bacon.training.table import Record, write_table
 
@@ -105,7 +106,7 @@ def test_the_job_trains_on_what_was_kept_and_its_result_comes_back(data, capsys)
     (data / "fit/stale.png").touch()
     assert fit(data, "--epochs", "3") == 0
     assert json.loads((data / "fit/fit.json").read_text()) == [
-        2, "fit", "--arch", "tf_efficientnet_lite2", "--epochs", "3", "--seed", "0",
+        2, "fit", "--arch", DEFAULT, "--epochs", "3", "--seed", "0",
     ]  # fmt: skip
     assert not (data / "fit/stale.png").exists()
     assert "fitting 2 pictures of ('beer can', 'bacon')" in capsys.readouterr().out

@@ -9,14 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 import onnxruntime
+import timm
 import torch
 from timm.data import resolve_model_data_config
 from timm.models import get_model_args
 from torch import nn
 
-from ..networks import PACKAGED
+from ..networks import PACKAGED, names_of
 from .cut import pools_a_map
-from .recipe import Recipe
+from .recipe import SIDE_BY_SIDE, Recipe
+from .side_by_side import SideBySide, side_by_side
 from .weights import Weights, find_weights, load
 
 # What the classifier sees of the last feature map, in timm's words: its mean and its maximum side by side, so that a
@@ -27,11 +29,21 @@ OPSET = 17  # of ONNX: old enough for every runtime in use, new enough for all t
 
 def create_backbone(arch: str) -> nn.Module:
     """A timm model with its pretrained weights and the classifier that came with them."""
-    return load(find_weights(arch))
+    [weights] = find_weights(arch)
+    return load(weights)
 
 
-def fresh_model(weights: Weights, outputs: int) -> nn.Module:
-    """The pretrained backbone with a new classifier, and with POOLING where its head can have it."""
+def fresh_model(weights: Sequence[Weights], outputs: int) -> nn.Module:
+    """The pretrained backbone with a new classifier; several networks stand side by side.
+
+    Raises ModelError for networks that cannot.
+    """
+    networks = [fresh_network(one, outputs) for one in weights]
+    return networks[0] if len(networks) == 1 else side_by_side(networks)
+
+
+def fresh_network(weights: Weights, outputs: int) -> nn.Module:
+    """A pretrained network with a new classifier, and with POOLING where its head can have it."""
     model = load(weights)
     model.reset_classifier(outputs)
     if pools_a_map(model):  # a head with more in it than a pooling and a classifier keeps its own
@@ -39,9 +51,26 @@ def fresh_model(weights: Weights, outputs: int) -> nn.Module:
     return model
 
 
-def arguments_of(model: nn.Module) -> dict[str, Any]:
-    """What timm.create_model is to be told, beside the name and the number of outputs, for the like of this model."""
-    return {key: value for key, value in get_model_args(model).items() if key not in ("in_chans", "num_classes")}
+def networks_of(model: nn.Module) -> list[nn.Module]:
+    """The timm models that a model is made of."""
+    return list(model.networks) if isinstance(model, SideBySide) else [model]
+
+
+def arguments_of(model: nn.Module) -> list[dict[str, Any]]:
+    """What timm.create_model is to be told of each network, beside its name and the number of outputs."""
+    return [
+        {key: value for key, value in get_model_args(network).items() if key not in ("in_chans", "num_classes")}
+        for network in networks_of(model)
+    ]
+
+
+def empty_model(arch: str, outputs: int, arguments: Sequence[dict[str, Any]]) -> nn.Module:
+    """The like of a model, by its name and arguments_of it, with weights of chance."""
+    networks = [
+        timm.create_model(name, pretrained=False, num_classes=outputs, **told)
+        for name, told in zip(names_of(arch), arguments, strict=True)
+    ]
+    return networks[0] if len(networks) == 1 else SideBySide(networks)
 
 
 def suited(recipe: Recipe, model: nn.Module) -> Recipe:
@@ -50,7 +79,10 @@ def suited(recipe: Recipe, model: nn.Module) -> Recipe:
     timm's own numbers, but for the packaged networks, whose size was chosen with the rest of the recipe. Where timm
     would crop the middle, the whole picture is seen all the same: what is looked for may lie at its edge.
     """
-    if model.pretrained_cfg["architecture"] in PACKAGED:
+    names = names_of(model.pretrained_cfg["architecture"])
+    if len(names) > 1:
+        recipe = replace(recipe, **dict(SIDE_BY_SIDE))
+    if PACKAGED.keys() >= set(names):
         return recipe
     own = resolve_model_data_config(model)
     return replace(

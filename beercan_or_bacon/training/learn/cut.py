@@ -17,6 +17,7 @@ from torch import fx, nn
 
 from ...errors import ModelError
 from .places import Places, places_in, places_of, pooled_linear
+from .side_by_side import BesideOneAnother, Cells, CellsHead, SideBySide
 
 # What torch.fx, torch and timm raise for a network that is made otherwise than assumed
 CANNOT = (
@@ -50,7 +51,7 @@ class Parts:
         """What of the network is trained, in a sentence."""
         trained, seen = size_of(self.late), size_of(self.early)
         if not trained:
-            return f"{name} cannot be cut into stages: it stays as it is, and only its head is trained."
+            return f"{name} stays as it is, and only its head is trained."
         heat = "" if self.places else " It has no places to make a heat map of."
         return f"{name}: the last {trained / (trained + seen):.0%} of its weights and its head are trained.{heat}"
 
@@ -176,6 +177,7 @@ def cut(model: nn.Module, late: float, size: int) -> Parts:
     with torch.inference_mode():
         answer = model(picture)
         attempts: tuple[Callable[[], Parts | None], ...] = (
+            lambda: in_cells(model, picture),
             lambda: staged(model, late, picture),
             lambda: features_frozen(model, picture),
             lambda: pooled_frozen(model),
@@ -196,6 +198,15 @@ def cut(model: nn.Module, late: float, size: int) -> Parts:
         f"{model.pretrained_cfg.get('architecture', 'This network')} does not end in a linear layer over features of "
         "the picture, so that no new labels can be taught to it. Choose another --arch."
     )
+
+
+def in_cells(model: nn.Module, picture: torch.Tensor) -> Parts | None:
+    """Networks side by side as they are, their maps in cells."""
+    if not isinstance(model, SideBySide):
+        return None
+    maps = BesideOneAnother([traced(network, "forward_features") for network in model.networks])
+    cells = Cells(maps(picture).shape[2])
+    return Parts(nn.Sequential(maps, cells), nn.Identity(), CellsHead(model), Places("NCHW"), is_map=True)
 
 
 def staged(model: nn.Module, late: float, picture: torch.Tensor) -> Parts | None:

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import timm
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -16,13 +15,15 @@ from ...errors import DataError
 from ...files import write_whole
 from ..classes import Classes
 from ..evaluation import FILE, Evaluation, evaluation_of, write_evaluation
+from ..networks import names_of
 from ..stage_key import sha256_of, stage_key
 from ..table import REVIEWS
+from .backbone import empty_model, networks_of
 from .cut import cut
-from .fitted import finished_fit
-from .published import BY_HALF, Published, as_graph, distances, to_onnx
+from .fitted import as_safetensors, finished_fit
+from .published import BY_STORE, Published, as_graph, distances, to_onnx
 
-VERSION = 1  # of this code; another one exports again
+VERSION = 2  # of this code; another one exports again
 BESIDE = ("model.safetensors", "config.json", FILE)  # what timm loads from the Hub, and the figures
 LARGEST = 10_000_000  # bytes; what a page should have to load
 
@@ -34,11 +35,15 @@ def load_fitted(data: Path) -> tuple[nn.Module, dict[str, Any]]:
     if settings is None:
         raise DataError(f"{folder} holds no finished fit. Run `python train.py fit` first.")
     try:
-        model = timm.create_model(
-            settings["arch"], pretrained=False, num_classes=len(settings["labels"]), **settings["model_args"]
-        )
+        model = empty_model(settings["arch"], len(settings["labels"]), settings["model_args"])
         model.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:  # another version's, or made by hand
+    except (
+        SafetensorError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:  # another version's, or made by hand
         reason = str(error).splitlines()[0]
         raise DataError(f"{weights} cannot be loaded ({reason}). Remove {folder}, then run `train.py fit`.") from None
     return model.eval(), settings
@@ -64,7 +69,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     published = Published(model, places, settings["mean"], settings["std"]).eval()
     graph = to_onnx(published, size)
     apart = distances(published, graph, size)
-    if not all(apart[output] <= BY_HALF[output] for output in apart):
+    if not all(apart[output] <= BY_STORE[output] for output in apart):
         print(f"export: weights of 16 bits would move an answer by {max(apart.values()):.2f}, so they keep their 32.")
         graph = as_graph(published, size)
     if len(graph) > LARGEST:
@@ -74,8 +79,9 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     }  # fmt: skip
     fitted = Path(data) / "fit"
     write_whole(out / "model.onnx", graph)
-    write_whole(out / "model.safetensors", (fitted / "model.safetensors").read_bytes())
-    write_whole(out / "config.json", json.dumps(hub_format(model, settings), indent=1) + "\n")
+    first = networks_of(model)[0]  # timm knows no network that is two: the Hub gets the first, which answers alone too
+    write_whole(out / "model.safetensors", as_safetensors(first.state_dict()))
+    write_whole(out / "config.json", json.dumps(hub_format(first, settings), indent=1) + "\n")
     write_evaluation(out, evaluation)
     for plot in sorted(fitted.glob("*.png")):
         write_whole(out / plot.name, plot.read_bytes())
@@ -105,20 +111,20 @@ def describe(classes: Classes, settings: dict[str, Any], evaluation: Evaluation)
     }  # fmt: skip
 
 
-def hub_format(model: nn.Module, settings: dict[str, Any]) -> dict[str, Any]:
+def hub_format(network: nn.Module, settings: dict[str, Any]) -> dict[str, Any]:
     """config.json, timm's: pushed beside the rest, timm.create_model("hf-hub:USER/REPO", pretrained=True) loads it."""
     rule, labels = settings["input"], settings["labels"]
     return {
-        "architecture": settings["arch"],
+        "architecture": names_of(settings["arch"])[0],
         "num_classes": len(labels),
-        "num_features": model.num_features,
-        "model_args": settings["model_args"],
+        "num_features": network.num_features,
+        "model_args": settings["model_args"][0],
         "label_names": labels,
         "pretrained_cfg": {
             "mean": settings["mean"], "std": settings["std"], "input_size": [3, rule["size"], rule["size"]],
             "interpolation": rule["interpolation"], "crop_pct": 1.0,
             "crop_mode": "border" if rule["resize"] == "pad" else "squash", "num_classes": len(labels),
-            "first_conv": model.pretrained_cfg["first_conv"], "classifier": model.pretrained_cfg["classifier"],
+            "first_conv": network.pretrained_cfg["first_conv"], "classifier": network.pretrained_cfg["classifier"],
         },
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from fastai.vision.all import (
     set_seed,
 )
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
@@ -71,11 +72,13 @@ class AverageWeights(Callback):
         return [p.detach() for p in self.model.parameters() if p.requires_grad]
 
 
-def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear | nn.Conv2d], seen: Dataset, device: str) -> None:
+def start_head(
+    net: LateNetwork, classifiers: Sequence[nn.Linear | nn.Conv2d], seen: Dataset, c: float, device: str
+) -> None:
     """Begin the head where logistic regression on the frozen features ends, so that no step is spent on noise.
 
     classifiers: the layers to begin. seen: what the early stages say, float32 [channels, h, w], each with its targets,
-    0 or 1, float32 [labels].
+    0 or 1, float32 [labels]. c: 1 / the L2 penalty.
     """
     net.eval()
     features: list[list[np.ndarray]] = [[] for _ in classifiers]
@@ -92,18 +95,22 @@ def start_head(net: LateNetwork, classifiers: Sequence[nn.Linear | nn.Conv2d], s
     for hook in hooks:
         hook.remove()
     for layer, given in zip(classifiers, map(np.concatenate, features), strict=True):  # [n, features]
-        begin(layer, given, np.concatenate(targets))
+        begin(layer, given, np.concatenate(targets), c)
 
 
-def begin(classifier: nn.Linear | nn.Conv2d, features: np.ndarray, targets: np.ndarray) -> None:
-    """Logistic regression, a label at a time. features: float32 [n, in]; targets: 0 or 1, float32 [n, out]."""
-    scale = features.std() * np.sqrt(features.shape[1])
+def begin(classifier: nn.Linear | nn.Conv2d, features: np.ndarray, targets: np.ndarray, c: float) -> None:
+    """Logistic regression on features of variance 1, a label at a time.
+
+    features: float32 [n, in]; targets: 0 or 1, float32 [n, out]; c: 1 / the L2 penalty.
+    """
+    scaler = StandardScaler().fit(features)
+    scaled = scaler.transform(features)
     with torch.no_grad():
         for label in range(targets.shape[1]):
-            regression = LogisticRegression(C=10, max_iter=300).fit(features / scale, targets[:, label])
-            weight = torch.from_numpy(regression.coef_[0] / scale)
-            classifier.weight[label] = weight.view_as(classifier.weight[label])
-            classifier.bias[label] = float(regression.intercept_[0])
+            regression = LogisticRegression(C=c, max_iter=300).fit(scaled, targets[:, label])
+            weight = regression.coef_[0] / scaler.scale_
+            classifier.weight[label] = torch.from_numpy(weight).view_as(classifier.weight[label])
+            classifier.bias[label] = float(regression.intercept_[0] - weight @ scaler.mean_)
 
 
 def train_late(
@@ -124,7 +131,7 @@ def train_late(
     hard = torch.from_numpy(targets).float()
     plain, pairs = FeatureMaps(maps, hard, train), AugmentedMaps(maps, hard, train, 1, recipe.shown)
     some = torch.randperm(len(train))[: round(recipe.start_pairs * len(train))].tolist()
-    start_head(net, classifiers_of(model), plain + Subset(pairs, some), device)
+    start_head(net, classifiers_of(model), plain + Subset(pairs, some), recipe.start_c, device)
     for module in net.modules():  # ImageNet's statistics are better than a batch's of so few pictures
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.requires_grad_(False)

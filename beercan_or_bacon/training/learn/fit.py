@@ -4,6 +4,9 @@ The backbone is cut in two. Its early stages are frozen, batch norm included, so
 changes: they look once at a few augmented views of every picture, and only the late stages and the head are trained,
 on those cached feature maps. That makes one training run a matter of seconds and cross-validation affordable, so that
 every picture gets a prediction from a model that has seen neither it nor any other picture of its source.
+
+Networks side by side, the default, stay as they are: two small ones with a head tell more than a large one that is
+trained, in less time.
 """
 
 from __future__ import annotations
@@ -24,9 +27,10 @@ from .. import evaluation as evaluations
 from ..classes import Classes
 from ..evaluation import Evaluation
 from ..stage_key import constants_of, stage_key
-from . import augmented, backbone, calibration, fine_tune, metrics, plots, report, unlike
+from . import augmented, backbone, calibration, fine_tune, metrics, plots, report, side_by_side, unlike
 from . import evaluate as measuring
 from . import examples as picking
+from . import recipe as recipes
 from .backbone import arguments_of, best_device, fresh_model, suited
 from .cross_validate import cross_validate
 from .cut import classifiers_of, cut
@@ -42,7 +46,7 @@ from .unlike import left_out
 from .weights import find_weights
 
 # whose constants a fold's answers depend on, and whose the fit and its report
-TRAINED_BY = (augmented, backbone, fine_tune)
+TRAINED_BY = (augmented, backbone, fine_tune, recipes, side_by_side)
 MEASURED_BY = (*TRAINED_BY, picking, calibration, metrics, measuring, evaluations, unlike, plots, report)
 
 
@@ -66,7 +70,7 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
     model = fresh_model(weights, len(classes.labels))
     recipe = suited(recipe, model)
     parts = cut(model, recipe.late, recipe.size)
-    print(f"{weights}\n{parts.told(arch)}")
+    print(*weights, parts.told(arch), sep="\n")
     early, mean, std = parts.early, model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     refuse_unexportable(model, parts.places, recipe.size, mean, std)
     targets = np.array([example.target for example in examples], np.float32)
@@ -92,7 +96,7 @@ def fit(classes: Classes, data: Path, *, arch: str, epochs: int, seed: int, devi
         "mark": mark, "arch": arch, "model_args": arguments_of(model), "labels": classes.labels,
         "input": recipe.input_rule.model_dump(), "mean": mean, "std": std, "evaluation": asdict(evaluation),
         "training": training_facts(examples, evaluation, recipe) | {
-            "epochs": epochs, "seed": seed, "backbone": arch, "weights": weights.facts,
+            "epochs": epochs, "seed": seed, "backbone": arch, "weights": [one.facts for one in weights],
         },
         "versions": {name: version(name) for name in ("torch", "fastai", "timm", "onnx", "onnxruntime")},
     })  # fmt: skip

@@ -15,11 +15,14 @@ from ..stage_key import sha256_of
 
 def save_fit(folder: Path, weights: dict[str, torch.Tensor], settings: dict[str, Any]) -> None:
     """Write model.safetensors, then fit.json: `settings`, and the sha256 of the weights that they speak of."""
-    # clones, since some networks use one tensor under several names, which the format does not take
-    content = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()})
-    write_whole(folder / "model.safetensors", content)
+    write_whole(folder / "model.safetensors", as_safetensors(weights))
     settings = {**settings, "weights": sha256_of(folder / "model.safetensors")}
     write_whole(folder / "fit.json", json.dumps(settings, indent=1))
+
+
+def as_safetensors(weights: dict[str, torch.Tensor]) -> bytes:
+    """The content of a file of weights; clones, since some networks use a tensor under two names, which it cannot."""
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()})
 
 
 def finished_fit(folder: Path) -> dict[str, Any] | None:

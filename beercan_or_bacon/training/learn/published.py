@@ -14,9 +14,10 @@ from torch import nn
 from ...errors import ModelError
 from .backbone import trace
 from .places import Places
+from .side_by_side import STEPS
 
-# how far an answer in 0..1 may move: by another runtime, and by weights of 16 bits
-BY_RUNTIME, BY_HALF = 0.01, {"probabilities": 0.01, "heatmap": 0.05}
+# how far an answer in 0..1 may move: by another runtime, and by how weights are stored
+BY_RUNTIME, BY_STORE = 0.01, {"probabilities": 0.01, "heatmap": 0.05}
 
 
 class Published(nn.Module):
@@ -48,24 +49,50 @@ def as_graph(model: Published, size: int) -> bytes:
 
 
 def to_onnx(model: Published, size: int) -> bytes:
-    """The graph with its large weights stored as float16; runtimes cast them back once, when they load it."""
+    """The graph with its large weights stored small; runtimes make them whole once, when they load it."""
     graph = onnx.load_model_from_string(as_graph(model, size))
-    store_half(graph.graph)
+    store_small(graph.graph)
     onnx.checker.check_model(graph)
     return graph.SerializeToString()
 
 
-def store_half(graph: onnx.GraphProto, smallest: int = 1024) -> None:
-    """Store every float32 weight of at least that many numbers as float16, with a Cast where it is used."""
-    casts = []
+def store_small(graph: onnx.GraphProto, smallest: int = 1024) -> None:
+    """Store every float32 weight of at least that many numbers as int8 where that is exact, and else as float16.
+
+    Where it is used there is a Cast, and for int8 a Mul with the step of each output.
+    """
+    steps, nodes = [], []
     for weight in graph.initializer:
         if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < smallest:
             continue
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half"))
-        casts.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        graph.node.insert(0, cast)
+        name, numbers = weight.name, numpy_helper.to_array(weight)
+        small, step = in_steps(numbers)
+        weight.CopyFrom(
+            numpy_helper.from_array(numbers.astype(np.float16) if small is None else small, f"{name}_small")
+        )
+        if small is None:
+            nodes.append(helper.make_node("Cast", [f"{name}_small"], [name], to=TensorProto.FLOAT))
+        else:
+            steps.append(numpy_helper.from_array(step, f"{name}_step"))
+            nodes.append(helper.make_node("Cast", [f"{name}_small"], [f"{name}_count"], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Mul", [f"{name}_count", f"{name}_step"], [name]))
+    graph.initializer.extend(steps)
+    for node in reversed(nodes):
+        graph.node.insert(0, node)
+
+
+def in_steps(numbers: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Weights as round_weights leaves them -> int8 of their shape, and float32, the step of each output.
+
+    None for what is not whole steps, and for a number an output. A norm behind a convolution has been multiplied into
+    its outputs by now, which makes other steps of them, but as many.
+    """
+    if numbers.ndim == 1:
+        return None, numbers
+    step = np.abs(numbers).max(tuple(range(1, numbers.ndim)), keepdims=True) / STEPS
+    counts = np.divide(numbers, step, out=np.zeros_like(numbers), where=step > 0)
+    whole = np.abs(counts - np.round(counts)).max() < 1e-3
+    return (np.round(counts).astype(np.int8) if whole else None), step
 
 
 def refuse_unexportable(

@@ -18,7 +18,7 @@ from timm.models import get_pretrained_cfg
 from torch import nn
 
 from ...errors import HubError, ModelError
-from ..networks import PACKAGED, why_not
+from ..networks import PACKAGED, names_of, why_not
 
 AS_OURS = "apache-2.0"
 
@@ -48,11 +48,16 @@ class Weights:
         return f"The weights of {self.arch} are {self.source} at {self.revision}, {licence}."
 
 
-def find_weights(arch: str) -> Weights:
-    """The weights that there are for timm's name of a model, as they are now.
+def find_weights(arch: str) -> list[Weights]:
+    """The weights that there are for timm's name of a model, or for several side by side, as they are now.
 
     Raises ModelError for a name that timm has no weights for, HubError when the Hub does not say what it holds.
     """
+    return [find_one(name) for name in names_of(arch)]
+
+
+def find_one(arch: str) -> Weights:
+    """The weights of one network."""
     if arch in PACKAGED:
         package = PACKAGED[arch][0].replace("_", "-")
         return Weights(arch, package, metadata.version(package), AS_OURS)

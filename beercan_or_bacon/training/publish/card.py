@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def write_card(model: Path, repo: str, data: Path) -> None:
     name = repo.split("/")[-1]
     card = ModelCard.from_template(
         ModelCardData(
-            **dict[str, Any](licence_of(about.training.get("weights", {}).get("licence", "apache-2.0"))),
+            **dict[str, Any](licence_of([one["licence"] for one in weights_of(about)])),
             library_name="timm",
             pipeline_tag="image-classification",
             tags=["image-classification", "timm", "onnx", "safetensors", "multi-label", *map(slug, about.labels)],
@@ -46,7 +47,8 @@ def write_card(model: Path, repo: str, data: Path) -> None:
         repo=repo,
         figures=table(evaluation) if evaluation else "",
         sentences=evaluation.sentences if evaluation else (),
-        training=dict(rows({key: fact for key, fact in about.training.items() if not isinstance(fact, dict)})),
+        training=dict(rows({key: fact for key, fact in about.training.items() if not isinstance(fact, dict | list)})),
+        weights=weights_of(about),
         counts=about.training.get("pictures", {}),
         recipe=dict(rows(about.training.get("recipe", {}))),
         failures=failures(evaluation),
@@ -78,11 +80,18 @@ def failures(evaluation: Evaluation | None) -> list[str]:
     ]
 
 
-def licence_of(weights: str) -> dict[str, str]:
-    """The card's entries for the licence of the weights that the model began with: it holds for the model too."""
-    if weights in {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"}:
-        return {"license": weights}
-    return {"license": "other", "license_name": slug(weights)}  # the Hub takes no other words of its own
+def weights_of(about: Description) -> list[dict[str, str]]:
+    """Where the weights came from that each network of the model began with; older models name one, and no list."""
+    weights = about.training.get("weights", [])
+    return [weights] if isinstance(weights, dict) else weights
+
+
+def licence_of(weights: Sequence[str]) -> dict[str, str]:
+    """The card's entries for the licences of the weights that the model began with: they hold for the model too."""
+    licence = " and ".join(sorted(set(weights))) or "apache-2.0"
+    if licence in {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"}:
+        return {"license": licence}
+    return {"license": "other", "license_name": slug(licence)}  # the Hub takes no other words of its own
 
 
 def rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
