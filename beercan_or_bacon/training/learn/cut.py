@@ -206,7 +206,8 @@ def in_cells(model: nn.Module, picture: torch.Tensor) -> Parts | None:
         return None
     maps = BesideOneAnother([traced(network, "forward_features") for network in model.networks])
     cells = Cells(maps(picture).shape[2])
-    return Parts(nn.Sequential(maps, cells), nn.Identity(), CellsHead(model), Places("NCHW"), is_map=True)
+    places = Places("NCHW", linears=tuple(model.get_classifier()), poolings=2)
+    return Parts(nn.Sequential(maps, cells), nn.Identity(), CellsHead(model), places, is_map=True)
 
 
 def staged(model: nn.Module, late: float, picture: torch.Tensor) -> Parts | None:

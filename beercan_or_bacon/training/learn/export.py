@@ -23,7 +23,7 @@ from .cut import cut
 from .fitted import as_safetensors, finished_fit
 from .published import BY_STORE, Published, as_graph, distances, to_onnx
 
-VERSION = 2  # of this code; another one exports again
+VERSION = 3  # of this code; another one exports again
 BESIDE = ("model.safetensors", "config.json", FILE)  # what timm loads from the Hub, and the figures
 LARGEST = 10_000_000  # bytes; what a page should have to load
 

@@ -26,7 +26,7 @@ from .augmented import AugmentedMaps, FeatureMaps
 from .cut import Parts, classifiers_of, cut
 from .recipe import Recipe
 
-VERSION = 1  # of this code; another one trains again
+VERSION = 2  # of this code; another one trains again
 
 
 class LateNetwork(nn.Sequential):

@@ -16,12 +16,15 @@ class Places:
 
     layout: of the features: "NCHW" and "NHWC" are maps, "NLC" the tokens of a square grid, row by row.
     prefix: how many tokens of an NLC stand before the grid's.
-    linear: the classifier, where the head is a pooling of a map and this and nothing else.
+    linears: the classifier, where the head is a pooling of a map and this and nothing else; of networks side by side
+        one each, for the channels that are theirs.
+    poolings: how many of a channel it reads: 1, or the mean and the maximum.
     """
 
     layout: str
     prefix: int = 0
-    linear: nn.Linear | None = None
+    linears: tuple[nn.Linear, ...] = ()
+    poolings: int = 1
 
     def to_map(self, x: torch.Tensor) -> torch.Tensor:
         """Features -> [n, channels, h, w]; tokens with others before them are a single row."""
@@ -45,10 +48,11 @@ class Places:
         activation map (Zhou et al. 2016), or for another head what it says of a picture that is this place everywhere,
         shifted so that its peak is the answer.
         """
-        if self.linear is not None:
-            maps = self.to_map(features)
-            weight = self.linear.weight.unflatten(1, (-1, maps.shape[1])).mean(1)  # [labels, channels]
-            local = nn.functional.conv2d(maps, weight[:, :, None, None])
+        if self.linears:
+            weights = [linear.weight.unflatten(1, (self.poolings, -1)).mean(1) for linear in self.linears]
+            weight = torch.cat(weights, 1)[:, :, None, None] / len(weights)  # [labels, channels, 1, 1]
+            # of what is behind the channels, the maxima of Cells, there is no place
+            local = nn.functional.conv2d(self.to_map(features)[:, : weight.shape[1]], weight)
         else:
             grid = Places(self.layout).to_map(features[:, self.prefix :] if self.prefix else features)
             one = grid.permute(0, 2, 3, 1).flatten(0, 2)  # [n * h * w, channels]
@@ -71,12 +75,14 @@ def places_in(x: object, prefix: int) -> Places | None:
     return None
 
 
-def places_of(features: object, prefix: int, head: nn.Module) -> Places | None:
+def places_of(features: torch.Tensor, prefix: int, head: nn.Module) -> Places | None:
     """The places of features of which a head can say something each."""
     places = places_in(features, prefix)
     if places is None:
         return None
-    places = replace(places, linear=pooled_linear(head))
+    if linear := pooled_linear(head):
+        channels = places.to_map(features).shape[1]
+        places = replace(places, linears=(linear,), poolings=linear.in_features // channels)
     local = places.logits(head, features, head(features))
     return places if local.ndim == 4 and min(local.shape[2:]) > 1 else None
 
