@@ -72,6 +72,15 @@ def test_networks_that_need_other_pictures_are_refused():
         side_by_side(networks)
 
 
+@pytest.mark.parametrize("other", ["convnext_atto", "vit_tiny_patch16_224", "mobilenetv4_conv_small"])
+def test_networks_that_cannot_answer_together_are_refused(other):
+    networks = [timm.create_model(name, num_classes=2) for name in ("resnet18", other)]
+    for network in networks:
+        network.pretrained_cfg.update(mean=(0.5,) * 3, std=(0.5,) * 3)
+    with pytest.raises(ModelError, match=f"resnet18\\+{other} cannot answer together"):
+        side_by_side(networks)
+
+
 @pytest.mark.parametrize(
     ("arch", "sentence"),
     [

@@ -37,13 +37,8 @@ def load_fitted(data: Path) -> tuple[nn.Module, dict[str, Any]]:
     try:
         model = empty_model(settings["arch"], len(settings["labels"]), settings["model_args"])
         model.load_state_dict(load_file(weights))
-    except (
-        SafetensorError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:  # another version's, or made by hand
+    # another version's, or made by hand
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{weights} cannot be loaded ({reason}). Remove {folder}, then run `train.py fit`.") from None
     return model.eval(), settings

@@ -103,7 +103,7 @@ class CellsHead(nn.Module):
 
 
 def side_by_side(networks: Sequence[nn.Module]) -> SideBySide:
-    """Stand pretrained networks beside one another. Raises ModelError for those that need different pictures."""
+    """Stand pretrained networks beside one another. Raises ModelError for those that cannot look or answer together."""
     first, *others = networks
     for other in others:
         for key in ("mean", "std"):
@@ -112,9 +112,18 @@ def side_by_side(networks: Sequence[nn.Module]) -> SideBySide:
                     f"{first.pretrained_cfg['architecture']} and {other.pretrained_cfg['architecture']} cannot look at "
                     f"the same picture: their weights expect another {key} of its colours. Choose another --arch."
                 )
+    model = SideBySide(networks).eval()
+    try:
+        with torch.inference_mode():
+            model(torch.zeros(1, *first.pretrained_cfg["input_size"]))
+    except (RuntimeError, IndexError, TypeError, ValueError, AssertionError):  # torch's and timm's
+        raise ModelError(
+            f"{model.pretrained_cfg['architecture']} cannot answer together: networks side by side have heads that "
+            "pool maps of one size. Choose another --arch."
+        ) from None
     for network in networks:
         round_weights(network)
-    return SideBySide(networks)
+    return model.train()
 
 
 def round_weights(network: nn.Module) -> None:
