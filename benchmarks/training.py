@@ -86,7 +86,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--classes", type=Path, default=Path("classes.toml"))
-    parser.add_argument("--arch", default=DEFAULT)
+    parser.add_argument("--arch", default=DEFAULT, help="the network of our recipe")
+    parser.add_argument("--plain", default="tf_efficientnet_lite2", help="that of the plain recipe, which takes one")
     parser.add_argument("--epochs", type=int, default=2, help="of our recipe; the plain one has 1 + 4")
     parser.add_argument("--pictures", type=int, help="this many, by chance; 160 at least (batches of 64)")
     args = parser.parse_args()
@@ -95,9 +96,9 @@ def main() -> None:
     examples = [examples[i] for i in sorted(picked)]
     train, valid = folds_of(examples, 5, seed=0)[0]
     targets = np.array([example.target for example in examples])[valid]
-    found = {"pictures": len(examples), "arch": args.arch, "device": device}
+    found = {"pictures": len(examples), "arch": args.arch, "plain arch": args.plain, "device": device}
     for name, run in {
-        "plain": lambda: plain(examples, valid, args.arch, device),
+        "plain": lambda: plain(examples, valid, args.plain, device),
         "ours": lambda: ours(examples, train, valid, args.arch, args.epochs, device),
     }.items():
         wall, cpu = time.perf_counter(), time.process_time()

@@ -21,7 +21,7 @@ from ..table import REVIEWS
 from .backbone import empty_model, networks_of
 from .cut import cut
 from .fitted import as_safetensors, finished_fit
-from .published import BY_STORE, Published, as_graph, distances, to_onnx
+from .published import BY_STORE, Published, distances, to_onnx
 
 VERSION = 3  # of this code; another one exports again
 BESIDE = ("model.safetensors", "config.json", FILE)  # what timm loads from the Hub, and the figures
@@ -66,7 +66,7 @@ def export(classes: Classes, data: Path, out: Path) -> None:
     apart = distances(published, graph, size)
     if not all(apart[output] <= BY_STORE[output] for output in apart):
         print(f"export: weights of 16 bits would move an answer by {max(apart.values()):.2f}, so they keep their 32.")
-        graph = as_graph(published, size)
+        graph = to_onnx(published, size, half=False)
     if len(graph) > LARGEST:
         print(f"export: model.onnx is {len(graph) / 1e6:.1f} MB. Pages load slowly with it; a smaller --arch may do.")
     description = describe(classes, settings, evaluation) | {

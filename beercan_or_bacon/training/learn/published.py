@@ -48,16 +48,19 @@ def as_graph(model: Published, size: int) -> bytes:
     return trace(model, torch.zeros(2, size, size, 3, dtype=torch.uint8), "image", model.outputs)
 
 
-def to_onnx(model: Published, size: int) -> bytes:
-    """The graph with its large weights stored small; runtimes make them whole once, when they load it."""
+def to_onnx(model: Published, size: int, half: bool = True) -> bytes:
+    """The graph with its large weights stored small; runtimes make them whole once, when they load it.
+
+    half: whether those that are not whole steps of 8 bits are stored as 16 bits, which is not exact.
+    """
     graph = onnx.load_model_from_string(as_graph(model, size))
-    store_small(graph.graph)
+    store_small(graph.graph, half)
     onnx.checker.check_model(graph)
     return graph.SerializeToString()
 
 
-def store_small(graph: onnx.GraphProto, smallest: int = 1024) -> None:
-    """Store every float32 weight of at least that many numbers as int8 where that is exact, and else as float16.
+def store_small(graph: onnx.GraphProto, half: bool, smallest: int = 1024) -> None:
+    """Store every float32 weight of that many numbers or more as int8 where that is exact; else, if half, as float16.
 
     Where it is used there is a Cast, and for int8 a Mul with the step of each output.
     """
@@ -66,11 +69,12 @@ def store_small(graph: onnx.GraphProto, smallest: int = 1024) -> None:
         if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < smallest:
             continue
         name, numbers = weight.name, numpy_helper.to_array(weight)
-        small, step = in_steps(numbers)
-        weight.CopyFrom(
-            numpy_helper.from_array(numbers.astype(np.float16) if small is None else small, f"{name}_small")
-        )
-        if small is None:
+        counts, step = in_steps(numbers)
+        if counts is None and not half:
+            continue
+        small = numbers.astype(np.float16) if counts is None else counts
+        weight.CopyFrom(numpy_helper.from_array(small, f"{name}_small"))
+        if counts is None:
             nodes.append(helper.make_node("Cast", [f"{name}_small"], [name], to=TensorProto.FLOAT))
         else:
             steps.append(numpy_helper.from_array(step, f"{name}_step"))

@@ -26,7 +26,8 @@ class Recipe:
     pairs: float = 0.1  # share of training pictures seen side by side with another, so that "both" is known
     shown: float = 0.4  # share of the pictures drawn that show a label, the labels alike
     start_pairs: float = 0.25  # how many such pairs, a training picture, the head begins with
-    start_c: float = 0.004  # 1 / the L2 penalty of the logistic regression it begins with, on features of variance 1
+    # 1 / the L2 penalty of the logistic regression it begins with, on features of variance 1 and the mean loss
+    start_c: float = 15
     average_from: float = 0.5  # weights are averaged over the steps after this share of the training
     back: float = 0.4  # how far that mean is then drawn back towards the weights that training began with
 
@@ -38,5 +39,5 @@ class Recipe:
 
 # what is different for networks side by side, which stay as they are
 SIDE_BY_SIDE: tuple[tuple[str, Any], ...] = (
-    ("size", 384), ("views", 0), ("lr", 1e-4), ("start_pairs", 0.02), ("start_c", 0.03), ("back", 0.8)
+    ("size", 384), ("views", 0), ("lr", 1e-4), ("start_pairs", 0.02), ("start_c", 110.0), ("back", 0.8)
 )  # fmt: skip
