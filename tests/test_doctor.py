@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hub_server import HANG
@@ -65,6 +66,7 @@ def about(said: dict[str, str], words: str) -> tuple[str, str]:
 
 def test_all_is_well(hub, screen, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_write")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=doctor.ROOM * 1e9))
     said = screen()
     for words in ("Python", "torchvision", "GB free", "answers a test picture", f"The Hub answers: {hub.url}"):
         assert about(said, words)[1] == "", words
@@ -94,7 +96,7 @@ def test_what_is_missing_or_does_not_fit_is_named(screen, monkeypatch, tmp_path)
     monkeypatch.setattr(doctor, "installed", lambda package: "0.1" if package == "gradio" else "missing")
     monkeypatch.setitem(sys.modules, "torchvision.ops", None)
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(doctor, "ROOM", 10**9)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=doctor.ROOM * 1e9 - 1))
     said = screen(model=tmp_path)
     assert about(said, "gradio 0.1")[1] == "pip install -r requirements.txt"
     assert about(said, "fastai missing")[1] == "pip install -r requirements-train.txt"
