@@ -91,17 +91,19 @@ def test_jpegs_that_only_look_broken_are_answered_as_their_clean_twins(page, tmp
         assert difference(prediction, expected) <= 0.005, name
 
 
-def give_file(page, event: str, path: Path) -> None:
-    """A drop or a paste of a file, as the browser would send it."""
+def give_file(page, event: str, *paths: Path) -> None:
+    """A drop or a paste of a file, as the browser would send it; of several, each before the page can answer any."""
     page.evaluate(
-        """([event, data]) => {
-            const transfer = new DataTransfer();
-            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-            transfer.items.add(new File([bytes], "picture.jpg", {type: "image/jpeg"}));
-            const options = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
-            document.body.dispatchEvent(new (event == "drop" ? DragEvent : ClipboardEvent)(event, options));
+        """([event, files]) => {
+            for (const data of files) {
+                const transfer = new DataTransfer();
+                const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+                transfer.items.add(new File([bytes], "picture.jpg", {type: "image/jpeg"}));
+                const options = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
+                document.body.dispatchEvent(new (event == "drop" ? DragEvent : ClipboardEvent)(event, options));
+            }
         }""",
-        [event, base64.b64encode(path.read_bytes()).decode()],
+        [event, [base64.b64encode(path.read_bytes()).decode() for path in paths]],
     )
 
 
@@ -177,12 +179,7 @@ def test_a_link_from_another_tab_is_refused_in_a_sentence(page, draw):
 
 def test_only_the_last_of_several_pictures_is_answered(page, draw):
     first, last = draw("bacon", "a.jpg", size=(3000, 2000)), draw("beer can", "b.jpg")
-
-    def hastily():
-        page.set_input_files("#file", first)
-        page.set_input_files("#file", last)
-
-    assert answer(page, hastily)["verdict"] == "beer can"
+    assert answer(page, lambda: give_file(page, "drop", first, last))["verdict"] == "beer can"
 
 
 def test_the_page_shows_and_takes_a_picture_while_the_model_loads(browser, site, draw):
