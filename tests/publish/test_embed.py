@@ -179,7 +179,15 @@ def test_a_link_from_another_tab_is_refused_in_a_sentence(page, draw):
 
 def test_only_the_last_of_several_pictures_is_answered(page, draw):
     first, last = draw("bacon", "a.jpg", size=(3000, 2000)), draw("beer can", "b.jpg")
+    worker = page.workers[0]
+    worker.evaluate("""() => {
+        const post = self.postMessage.bind(self);
+        self.said = 0;
+        self.postMessage = (message) => (post(message), self.said++);
+    }""")
     assert answer(page, lambda: give_file(page, "drop", first, last))["verdict"] == "beer can"
+    worker.evaluate("async () => { while (self.said < 2) await new Promise((wake) => setTimeout(wake, 20)); }")
+    assert page.inner_text("#word").lower() == "beer can"
 
 
 def test_the_page_shows_and_takes_a_picture_while_the_model_loads(browser, site, draw):
