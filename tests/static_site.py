@@ -93,11 +93,9 @@ def visit(browser, url: str, complaints: tuple[str, ...] = (), **options) -> Ite
         page.wait_for_selector("#bars li, #retry:not([hidden])")
         page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
         yield page
-        context.cookies()  # a question, so that all that was said before is heard
     finally:
-        heard = list(errors)  # what comes now is of requests that closing breaks off
         context.close()
-    others = [error for error in heard if not any(known in error for known in complaints)]
+    others = [error for error in errors if not any(known in error for known in complaints)]
     assert not others, others  # said here: pytest explains asserts of test files alone
     elsewhere = [address for address in requested if not address.startswith((url.split("?")[0], "blob:", "data:"))]
     assert not elsewhere, elsewhere
